@@ -73,16 +73,18 @@ impl Watched {
 fn what_clients_do_is_counted_by_kind_and_outcome() {
     let watched = Watched::start(&[]);
     let local = directory();
-    write(local.path().join("a"), [1; 1000]);
-    say(watched.server.client().arg("upload").arg(local.path().join("a"))).ok();
-    say(watched.server.client().args(["download", "/a"]).arg(local.path().join("b"))).ok();
+    // One that comes alone is flushed with its content.
+    let files = ["a", "b"].map(|name| local.path().join(name));
+    files.iter().for_each(|file| write(file, [1; 500]));
+    say(watched.server.client().arg("upload").args(&files)).ok();
+    say(watched.server.client().args(["download", "/a"]).arg(local.path().join("c"))).ok();
     watched.server.run("remove /none").fails(1);
     say(watched.server.client().arg("list").env("REMOFILE_TOKEN", "33333333333333333333Ci")).fails(3);
     watched.comes_to("remofile_operations_total{operation=\"upload\",outcome=\"ok\"}", 1.0);
     watched.comes_to("remofile_operations_total{operation=\"download\",outcome=\"ok\"}", 1.0);
     watched.comes_to("remofile_operations_total{operation=\"remove\",outcome=\"not-found\"}", 1.0);
     watched.comes_to("remofile_operation_duration_seconds_count{operation=\"upload\"}", 1.0);
-    watched.comes_to("remofile_files_stored_total", 1.0);
+    watched.comes_to("remofile_files_stored_total", 2.0);
     watched.comes_to("remofile_stored_bytes_total", 1000.0);
     watched.comes_to("remofile_sessions", 0.0);
     let sample = |name: &str| watched.sample(name).unwrap();

@@ -3,6 +3,7 @@
 #![expect(clippy::disallowed_methods, reason = "tests look at the disk themselves")]
 
 mod downloads;
+mod lone;
 
 use crate::client::Syncing;
 use crate::store::faults::{fail_next_flush, fail_next_flush_of_content, flushes};

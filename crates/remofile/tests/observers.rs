@@ -59,9 +59,11 @@ fn an_observer_is_told_of_each_thing_that_clients_do() {
     let back = tempfile::tempdir().unwrap();
     client.download(&[remote("/a")], back.path(), &TransferOptions::default(), &mut Silent).unwrap();
     assert!(client.remove(&remote("/none"), false).is_err());
+    client.make_directory(&remote("/d"), false, false).unwrap();
     drop(client);
     fixture.stop().unwrap();
     let told = notes.all();
+    // The file came alone, and was flushed with its content.
     for expected in ["opened", "upload 1000 ok", "download 1000 ok", "remove 0 not-found", "flushed true"] {
         assert_eq!(told.iter().filter(|told| *told == expected).count(), 1, "{expected}: {told:?}");
     }

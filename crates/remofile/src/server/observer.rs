@@ -52,7 +52,8 @@ pub enum ServerEvent<'a> {
         /// The line of the audit log about it, a JSON object without a line feed. It is made when it is displayed.
         record: &'a dyn fmt::Display,
     },
-    /// A flush of what an operation did, before its client learned of its success.
+    /// A flush of what an operation did, before its client learned of its success. A file that is uploaded alone is flushed
+    /// by itself, and is not among them.
     Flushed {
         /// False if the disk failed.
         is_durable: bool,

@@ -236,6 +236,15 @@ pub trait Staged: Send {
     /// [unflushed](remofile_protocol::wire::Entry::unflushed).
     fn commit(self: Box<Self>) -> StoreResult<()>;
 
+    /// As [`Staged::commit`], for the only change of an operation. Returns true if its name is on the disk as well: then
+    /// [`DurableStore::sync`](super::DurableStore::sync), which waits for whatever others write, is not needed for it.
+    ///
+    /// # Errors
+    /// As [`Staged::commit`].
+    fn commit_alone(self: Box<Self>) -> StoreResult<bool> {
+        self.commit().map(|()| false)
+    }
+
     /// As [`Staged::commit`], but what was written stays if it fails, for another attempt.
     ///
     /// # Errors

@@ -163,4 +163,6 @@ pub struct Stored {
     pub bytes: u64,
     /// Files, directories and links that were given attributes they did not have.
     pub attributes: u64,
+    /// True if nothing else was done, and all of it is on the disk.
+    pub is_on_disk: bool,
 }

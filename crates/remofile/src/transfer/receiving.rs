@@ -358,6 +358,12 @@ impl CompleteFile {
         self.backup.take().map_or(Ok(()), |backup| backup.commit(monitor))
     }
 
+    /// As [`CompleteFile::commit`], for the only change of an operation. Returns whether its name is on the disk, too.
+    pub(super) fn commit_alone(self) -> StoreResult<(u64, bool)> {
+        let is_on_disk = self.staged.commit_alone()?;
+        Ok((self.bytes, is_on_disk))
+    }
+
     /// Makes it visible, and returns its size in bytes. Its backup, if it has one, is committed before.
     pub(super) fn commit(self) -> StoreResult<u64> {
         self.staged.commit()?;

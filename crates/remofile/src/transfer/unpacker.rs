@@ -10,6 +10,7 @@ mod call_counts;
 mod crossing;
 mod entries;
 mod flushing;
+mod lone;
 mod open_directories;
 mod queue;
 mod sent_again;
@@ -31,6 +32,7 @@ use crate::store::{Directory, NewSpecial, StagePlan, Staged, Store, StoreResult}
 use across::Across;
 use batch::Batch;
 use flushing::Flushing;
+use lone::Lone;
 use open_directories::{OpenDirectories, OpenDirectory};
 use remofile_protocol::digest::{Digest, Digester};
 use remofile_protocol::path::RemotePath;
@@ -64,6 +66,7 @@ pub struct Unpacker {
     released: u64,
     /// True if some file at the destination may not be on the disk.
     has_doubt: bool,
+    lone: Lone,
     /// The complete files that wait for a flush.
     waiting: WaitingFiles,
     /// Those whose flush goes on.
@@ -119,6 +122,7 @@ impl Unpacker {
             put_by_bytes: 0,
             released: 0,
             has_doubt,
+            lone: Lone::default(),
             waiting: WaitingFiles::default(),
             flushing: None,
             across: None,
@@ -177,6 +181,7 @@ impl Unpacker {
     }
 
     fn take_item(&mut self, item: Item, bytes: &[u8], monitor: &mut dyn UnpackerMonitor) -> Result<(), Trouble> {
+        self.lone.note(&item);
         match item {
             Item::Directory { path, mode } => self.take_directory(path, mode, monitor)?,
             Item::Begin { path, size, modified, mode, rule, offset, replaces } => {
@@ -420,6 +425,7 @@ impl Unpacker {
         // Last of all: these bits may keep files out of their directories.
         std::mem::take(&mut self.modes).finish(&*self.store, &mut not_given(&self.options, monitor));
         self.finish_attributes(monitor);
+        self.stored.is_on_disk = self.lone.is_on_disk();
         Ok(self.stored)
     }
 

@@ -29,6 +29,8 @@ pub(super) struct Upload {
     is_slow: bool,
     /// The time at which files that wait for a flush are flushed though no others come.
     flush_at: Option<Duration>,
+    /// True if what it did is on the disk already.
+    is_on_disk: bool,
 }
 
 enum UploadState {
@@ -86,6 +88,7 @@ impl Upload {
             is_finished: false,
             is_slow: context.fsync == Fsync::Each || context.grant.store.is_distant(),
             flush_at: None,
+            is_on_disk: false,
         }
     }
 
@@ -125,7 +128,8 @@ impl Upload {
             return Ok(UploadState::Open(unpacker));
         }
         let stored = unpacker.finish(&mut monitor)?;
-        let Stored { files, directories, bytes, attributes, .. } = stored;
+        let Stored { files, directories, bytes, attributes, is_on_disk, .. } = stored;
+        self.is_on_disk = is_on_disk;
         let attributes = u32::try_from(attributes).unwrap_or(u32::MAX);
         Ok(UploadState::Over(Ok(Done { files, directories, bytes, attributes, ..Done::default() })))
     }
@@ -160,6 +164,7 @@ impl Operation for Upload {
             UploadState::Over(_) => {}
         }
         match self.take_state() {
+            UploadState::Over(Ok(done)) if self.is_on_disk => Step::Ended(Ok(done)),
             UploadState::Over(Ok(done)) => Step::Changed(done),
             UploadState::Over(Err(failure)) => Step::Ended(Err(failure)),
             UploadState::Asked(_) | UploadState::Open(_) => Step::Nothing,

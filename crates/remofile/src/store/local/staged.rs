@@ -10,20 +10,16 @@ use super::names::PartialNames;
 use super::naming::{link_unnamed, rename_without_replacing};
 use super::part_flush::PartFlush;
 use super::replacing::{Named, Place, replace_version};
-use super::source::{kind_of, permissions};
+use super::source::{changed, kind_of, permissions};
 use super::staging::{Guard, Staging, lock};
-use super::{errors, held};
+use super::{errors, flush, held};
 use crate::store::system;
 use crate::store::write::copy_through_memory;
 use crate::store::{FlushMark, Fsync, Room, Source, StagePlan, Staged, StoreResult};
 use remofile_protocol::wire::{self, ErrorCode, Failure, Kind, Timestamp};
 use rustix::fd::{BorrowedFd, OwnedFd};
-#[cfg(target_os = "linux")]
-use rustix::fs::Advice;
 use rustix::fs::{AtFlags, Mode, SeekFrom, Timespec, Timestamps, UTIME_OMIT};
 use rustix::io::Errno;
-#[cfg(target_os = "linux")]
-use std::num::NonZeroU64;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
@@ -243,7 +239,7 @@ impl StagedFile {
             return Ok(());
         }
         if self.handle.shared.options.fsync == Fsync::End {
-            begin_writing(&self.file, self.length.saturating_sub(bytes), bytes);
+            flush::begin_writing(&self.file, self.length.saturating_sub(bytes), bytes);
         }
         Ok(())
     }
@@ -287,17 +283,6 @@ impl StagedFile {
         }
     }
 }
-
-/// Has the system begin to write a part of a file to the disk, without waiting for it.
-#[cfg(target_os = "linux")]
-fn begin_writing(file: &OwnedFd, offset: u64, length: u64) {
-    // To give up what is cached of dirty pages begins to write them, and leaves them where they are. A failure is that
-    // of advice: the flush writes everything all the same.
-    let _ = system::fadvise(file, offset, NonZeroU64::new(length), Advice::DontNeed);
-}
-
-#[cfg(not(target_os = "linux"))]
-fn begin_writing(_file: &OwnedFd, _offset: u64, _length: u64) {}
 
 impl Staged for StagedFile {
     fn write(&mut self, mut bytes: &[u8]) -> StoreResult<()> {
@@ -408,6 +393,31 @@ impl Staged for StagedFile {
         self.try_commit()
     }
 
+    /// Flushes the directory instead of the whole file system, where others may have written much.
+    fn commit_alone(mut self: Box<Self>) -> StoreResult<bool> {
+        self.prepare_commit()?;
+        let handle = Arc::clone(&self.handle);
+        let shared = &handle.shared;
+        let waits_for_sync = shared.options.fsync == Fsync::End && !handle.is_durable_at_once();
+        // One that may be written and not read cannot be flushed by itself.
+        let (true, Ok(names)) = (waits_for_sync, flush::open_names(handle.directory())) else {
+            return self.try_commit().map(|()| false);
+        };
+        if !shared.ledger.is_sound(self.begun) {
+            return Err(flush::lost());
+        }
+        self.settle()?;
+        let stat = system::fstat(&self.file).map_err(errors::failure)?;
+        match flush::try_flush_names(&names) {
+            Ok(true) => Ok(true),
+            Ok(false) => {
+                shared.ledger.changed_in_place(changed(&stat));
+                Ok(false)
+            }
+            Err(failure) => shared.or_in_doubt(&stat, Err(failure)).map(|()| false),
+        }
+    }
+
     fn prepare_commit(&mut self) -> StoreResult<()> {
         if self.is_prepared {
             return Ok(());
@@ -444,7 +454,7 @@ impl Staged for StagedFile {
         }
         self.settle()?;
         let stat = system::fstat(&self.file).map_err(errors::failure)?;
-        shared.or_in_doubt(&stat, super::flush::flush_names(handle.directory()))
+        shared.or_in_doubt(&stat, flush::flush_names(handle.directory()))
     }
 
     fn room(&self) -> Option<Room> {

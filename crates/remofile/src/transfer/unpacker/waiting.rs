@@ -58,6 +58,18 @@ impl Unpacker {
         self.tell(Committed { names, is_directory, outcome }, monitor);
     }
 
+    /// Commits a file that came alone so far.
+    fn commit_alone(&mut self, file: CompleteFile, monitor: &mut dyn UnpackerMonitor) {
+        // The backup is in another directory.
+        if file.has_backup() {
+            return self.commit(file, monitor);
+        }
+        let names = file.names().clone();
+        let committed = file.commit_alone();
+        self.lone.committed(matches!(committed, Ok((_, true))));
+        self.tell(Committed { names, is_directory: false, outcome: committed.map(|(bytes, _)| bytes) }, monitor);
+    }
+
     fn tell(&mut self, committed: Committed, monitor: &mut dyn UnpackerMonitor) {
         let Committed { names: FileNames { sent_as, stored_as }, is_directory, outcome } = committed;
         match outcome {
@@ -101,7 +113,12 @@ impl Unpacker {
         if let Some(flushing) = self.flushing.take() {
             self.settle(flushing, monitor);
         }
-        let batch = std::mem::take(&mut self.waiting);
+        let mut batch = std::mem::take(&mut self.waiting);
+        if self.lone.is_alone()
+            && let Some((file, _in_process)) = batch.files.pop()
+        {
+            return self.commit_alone(file, monitor);
+        }
         // The commit of a single file flushes just that.
         let flushed = if batch.files.len() > 1 { self.store.flush_staged() } else { Ok(()) };
         self.commit_all(batch.files, &flushed, monitor);

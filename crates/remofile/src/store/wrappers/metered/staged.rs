@@ -127,6 +127,36 @@ impl MeteredStaged {
         let bytes = end.saturating_sub(self.reservation.bytes());
         self.context.grow(&self.place, &mut self.reservation, Need { bytes, freed: 0 })
     }
+
+    /// Commits it, in the moment in which its room becomes that of what is visible.
+    fn commit_by<T>(self, commit: impl FnOnce(Box<dyn Staged>) -> StoreResult<T>) -> StoreResult<T> {
+        let Self { inner, context, path, place, replaces, length, has_failed, begun, reservation } = self;
+        let moment = context.meters.begin_moment(&[&place]);
+        let before = match &begun {
+            Some(begun) => begun.before,
+            None if replaces => context.size_of(&path),
+            None => 0,
+        };
+        let committed = commit(inner);
+        let after = match &committed {
+            Ok(_) if !has_failed => length,
+            Err(failure) if !replaces && failure.code == ErrorCode::AlreadyExists => 0,
+            // A store that is far away keeps what it has of it.
+            Err(failure) if failure.code == ErrorCode::OutOfResources => {
+                context.size_of(&path).saturating_add(context.partial_size(&path))
+            }
+            Ok(_) | Err(_) => context.size_of(&path),
+        };
+        context.settle(&place, reservation, i128::from(after) - i128::from(before));
+        // A count since its beginning may have seen it, and now it is there twice.
+        let is_doubtful = begun.is_some_and(|begun| begun.counts != context.meters.counts_above(&place));
+        drop(moment);
+        if is_doubtful || (committed.is_err() && after > 0 && !replaces) {
+            // It may have been there before.
+            context.meters.has_changed_unseen(&context.meters.above(&place));
+        }
+        committed
+    }
 }
 
 impl Staged for MeteredStaged {
@@ -212,32 +242,11 @@ impl Staged for MeteredStaged {
     }
 
     fn commit(self: Box<Self>) -> StoreResult<()> {
-        let Self { inner, context, path, place, replaces, length, has_failed, begun, reservation } = *self;
-        let moment = context.meters.begin_moment(&[&place]);
-        let before = match &begun {
-            Some(begun) => begun.before,
-            None if replaces => context.size_of(&path),
-            None => 0,
-        };
-        let committed = inner.commit();
-        let after = match &committed {
-            Ok(()) if !has_failed => length,
-            Err(failure) if !replaces && failure.code == ErrorCode::AlreadyExists => 0,
-            // A store that is far away keeps what it has of it.
-            Err(failure) if failure.code == ErrorCode::OutOfResources => {
-                context.size_of(&path).saturating_add(context.partial_size(&path))
-            }
-            Ok(()) | Err(_) => context.size_of(&path),
-        };
-        context.settle(&place, reservation, i128::from(after) - i128::from(before));
-        // A count since its beginning may have seen it, and now it is there twice.
-        let is_doubtful = begun.is_some_and(|begun| begun.counts != context.meters.counts_above(&place));
-        drop(moment);
-        if is_doubtful || (committed.is_err() && after > 0 && !replaces) {
-            // It may have been there before.
-            context.meters.has_changed_unseen(&context.meters.above(&place));
-        }
-        committed
+        self.commit_by(|inner| inner.commit())
+    }
+
+    fn commit_alone(self: Box<Self>) -> StoreResult<bool> {
+        self.commit_by(|inner| inner.commit_alone())
     }
 
     fn try_commit(&mut self) -> StoreResult<()> {

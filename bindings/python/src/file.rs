@@ -29,7 +29,7 @@ pub(crate) struct NativeFile {
     process: u32,
 }
 
-/// What a file is open for.
+/// The uses that a file is open for.
 #[derive(Clone, Copy)]
 pub(crate) struct Manner {
     writes: bool,
@@ -59,7 +59,7 @@ struct InUse<'a> {
 }
 
 impl Manner {
-    /// That of a mode of `open`.
+    /// Returns the manner of a mode of `open`.
     pub(crate) fn of(mode: &str, follows: bool) -> Self {
         Self { writes: mode != "r", appends: mode.starts_with('a'), follows }
     }

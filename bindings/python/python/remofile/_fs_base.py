@@ -165,7 +165,7 @@ class Base(AsyncFileSystem):  # type: ignore[misc]
         return own if kind != "link" else await self._led_to(path, own, target)
 
     async def _led_to(self, path: str, own: dict[str, Any], target: Optional[str]) -> dict[str, Any]:
-        """What a link leads to, under its own name, as :class:`fsspec.implementations.local.LocalFileSystem` tells it."""
+        """The entry of a link's target under the name of the link, as :class:`fsspec.implementations.local.LocalFileSystem` tells it."""
         try:
             _, *row = await self._engine.ask("stat", path)
         except OSError as error:

@@ -24,7 +24,7 @@ pub(crate) struct Counts {
     pub(crate) cleared: u64,
     pub(crate) deleted: u64,
     pub(crate) skipped: u64,
-    /// What is given attributes and stays otherwise: in the plan of a dry run alone, as a run counts it while it does so.
+    /// Entries that only get attributes: in the plan of a dry run alone, as a run counts them while it gives them.
     pub(crate) attributes: u64,
     /// Those skipped that are links and special files.
     pub(crate) left_out: u64,

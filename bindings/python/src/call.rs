@@ -10,6 +10,7 @@ use crate::mailbox::{Errand, Mailbox};
 use crate::pool::{Pool, Turn, WaitingHook};
 use pyo3::exceptions::PyRuntimeError;
 use pyo3::prelude::*;
+use remofile::protocol::handshake::Refusal;
 use remofile::protocol::wire::Holder;
 use remofile::{Error, OnWaiting, describe_holder};
 use std::cell::{Cell, RefCell};
@@ -31,17 +32,20 @@ thread_local! {
 struct Making {
     /// True if it is made in a callback or signal handler of another call of the client.
     is_inner: bool,
+    /// Number of calls of the client that wait for it, since it is made in a callback.
+    waited_by: usize,
 }
 
 impl Making {
     /// `RuntimeError` in a callback that this very client waits for, if it can make no other call: both would wait for ever.
     fn begin(pool: &Pool) -> PyResult<Self> {
-        let is_inner = POOLS.with_borrow(|pools| pools.contains(&pool.address()));
-        if is_inner && IS_ASKED.get() && pool.makes_one_call() {
+        let outer = POOLS.with_borrow(|pools| pools.iter().filter(|made| **made == pool.address()).count());
+        let (is_inner, waited_by) = (outer > 0, if IS_ASKED.get() { outer } else { 0 });
+        if waited_by > 0 && pool.makes_one_call() {
             return Err(PyRuntimeError::new_err("this client waits for the callback: use another one in it"));
         }
         POOLS.with_borrow_mut(|pools| pools.push(pool.address()));
-        Ok(Self { is_inner })
+        Ok(Self { is_inner, waited_by })
     }
 }
 
@@ -160,10 +164,21 @@ pub(crate) fn answer<T: Send + 'static>(
     }
     let making = Making::begin(pool)?;
     let value = match making.is_inner || !is_main_thread(py)? {
-        true => run_made(py, pool, &limits, about, making.is_inner, body)?,
+        true => run_made(py, pool, &limits, about, &making, body)?,
         false => run_on_worker(py, pool, &limits, about, body)?,
     };
-    into(py, value.map_err(|error| to_python(py, error))?)
+    let told = |error: Error| match making.waited_by > 0 && is_full(&error) {
+        true => PyRuntimeError::new_err(NO_ROOM_BESIDE),
+        false => to_python(py, error),
+    };
+    into(py, value.map_err(told)?)
+}
+
+const NO_ROOM_BESIDE: &str = "this client waits for the callback, and the server, or its token, allows no session beside the client's own: \
+                              do what the callback wants when the call is over, or with a client of a token with more sessions";
+
+fn is_full(error: &Error) -> bool {
+    matches!(error.most_telling(), Error::Refused(Refusal::TooMany))
 }
 
 fn begin<T>(
@@ -180,12 +195,12 @@ fn run_made<T: Send>(
     pool: &Pool,
     limits: &CallLimits,
     about: Option<&str>,
-    is_inner: bool,
+    making: &Making,
     body: impl FnOnce(Turn, &Arc<Caller>) -> Result<T, Error> + Send,
 ) -> PyResult<Result<T, Error>> {
     let about = about.map(Arc::from);
     let work = |caller: &Arc<Caller>| {
-        let turn = if is_inner { pool.turn_beside() } else { pool.turn(limits, about)? };
+        let turn = if making.is_inner { pool.turn_beside(making.waited_by) } else { pool.turn(limits, about)? };
         begin(turn, caller, body)
     };
     if !is_main_thread(py)? {
@@ -291,7 +306,8 @@ fn log(py: Python<'_>, event: &str, text: &str, first: u64, second: u64) -> PyRe
 
 /// Python runs signal handlers on its main thread only.
 fn is_main_thread(py: Python<'_>) -> PyResult<bool> {
-    let threading = py.import("threading")?;
+    // None when the interpreter ends: a file that nobody closed is closed then.
+    let Ok(threading) = py.import("threading") else { return Ok(false) };
     let main = threading.call_method0("main_thread")?.getattr("ident")?;
     threading.call_method0("get_ident")?.eq(main)
 }

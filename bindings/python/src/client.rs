@@ -2,7 +2,7 @@
 
 use crate::call::Caller;
 use crate::content::Content;
-use crate::file::{self, NativeFile};
+use crate::file::{self, Manner, NativeFile};
 use crate::hashes::{disk_usage, hash, hash_algorithm, hashes};
 use crate::interrupt::PyInterrupt;
 use crate::limits::CallLimits;
@@ -104,7 +104,7 @@ impl NativeClient {
         interrupt: Option<&PyInterrupt>,
     ) -> PyResult<Py<PyAny>> {
         let (limits, options) = (CallLimits::new(timeout, interrupt), file::options(mode, strict, follow)?);
-        let (timeout, wait, manner) = (limits.timeout, self.options.wait, (mode.starts_with('a'), follow));
+        let (timeout, wait, manner) = (limits.timeout, self.options.wait, Manner::of(mode, follow));
         let pool = Arc::clone(&self.pool);
         let body = move |client: &mut Client, _: &Arc<Caller>| client.open(&remote(&path)?, options);
         self.answer_as(py, limits, None, body, move |py, file| {

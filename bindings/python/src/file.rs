@@ -4,6 +4,7 @@ use crate::call::{Caller, answer};
 use crate::errors::{errno, to_python};
 use crate::interrupt::PyInterrupt;
 use crate::limits::CallLimits;
+use crate::making::told_whole;
 use crate::pool::{Pool, Turn};
 use pyo3::IntoPyObjectExt;
 use pyo3::exceptions::{PyOSError, PyValueError};
@@ -23,11 +24,18 @@ pub(crate) struct NativeFile {
     pool: Arc<Pool>,
     timeout: Option<Duration>,
     wait: Wait,
+    manner: Manner,
+    /// The process that opened it: a forked one has its connections only seemingly.
+    process: u32,
+}
+
+/// The uses that a file is open for.
+#[derive(Clone, Copy)]
+pub(crate) struct Manner {
+    writes: bool,
     appends: bool,
     /// True if reading waits at its end.
     follows: bool,
-    /// The process that opened it: a forked one has its connections only seemingly.
-    process: u32,
 }
 
 /// The place of one file, of which one call at a time has it.
@@ -48,6 +56,13 @@ enum State {
 struct InUse<'a> {
     place: &'a Place,
     file: Option<Box<RemoteFile>>,
+}
+
+impl Manner {
+    /// Returns the manner of a mode of `open`.
+    pub(crate) fn of(mode: &str, follows: bool) -> Self {
+        Self { writes: mode != "r", appends: mode.starts_with('a'), follows }
+    }
 }
 
 impl Place {
@@ -151,10 +166,10 @@ impl NativeFile {
         file: RemoteFile,
         timeout: Option<Duration>,
         wait: Wait,
-        (appends, follows): (bool, bool),
+        manner: Manner,
     ) -> Self {
         let place = Place { state: Mutex::new(State::Free(Box::new(file))), is_left: Condvar::new() };
-        Self { place: Arc::new(place), pool, timeout, wait, appends, follows, process: std::process::id() }
+        Self { place: Arc::new(place), pool, timeout, wait, manner, process: std::process::id() }
     }
 
     fn is_inherited(&self) -> bool {
@@ -177,8 +192,8 @@ impl NativeFile {
     ) -> PyResult<Py<PyAny>> {
         self.refuse_inherited()?;
         let limits = CallLimits::anew(self.timeout, interrupt);
-        let (place, wait, own, follows) = (Arc::clone(&self.place), self.wait, limits.clone(), self.follows);
-        let work = move |_turn: Turn, caller: &Arc<Caller>| {
+        let (place, wait, own, follows) = (Arc::clone(&self.place), self.wait, limits.clone(), self.manner.follows);
+        let work = move |turn: Turn, caller: &Arc<Caller>| {
             if follows {
                 // For whoever writes to it: that takes nobody's turn.
                 caller.note_waiting();
@@ -186,8 +201,9 @@ impl NativeFile {
             let mut file = place.take(|| own.left().map(drop))?;
             let file = file.file()?;
             file.set_limits(own.left()?, wait, own.interrupt.clone());
+            file.set_waited_by(turn.waited_by());
             file.set_on_waiting(caller.on_waiting());
-            body(file).map_err(|error| match error {
+            body(file).map_err(|error| match told_whole(error, &own) {
                 // A size or position that no file has.
                 Error::Usage(what) if !is_closed(what) => {
                     let source = std::io::Error::from_raw_os_error(errno::FBIG);
@@ -345,7 +361,7 @@ impl NativeFile {
         interrupt: Option<&PyInterrupt>,
         offset: Option<u64>,
     ) -> PyResult<Py<PyAny>> {
-        let appends = self.appends;
+        let appends = self.manner.appends;
         let body = move |file: &mut RemoteFile| match appends {
             true => append(file, &data),
             false => file.write_all(&data).map(|()| data.len()).map_err(own),
@@ -395,6 +411,10 @@ impl NativeFile {
 
     /// Ends the work on it; what was rewritten becomes visible.
     fn close(&self, py: Python<'_>, interrupt: Option<&PyInterrupt>) -> PyResult<Py<PyAny>> {
+        if self.is_inherited() && !self.manner.writes {
+            // Nothing is lost of a file that is read, and the file of the other process stays open.
+            return Ok(py.None());
+        }
         self.answer(py, interrupt, RemoteFile::try_close, |py, ()| Ok(py.None()))
     }
 

@@ -102,6 +102,8 @@ impl Maker {
         caller: &Arc<Caller>,
         body: impl FnOnce(&mut Client, &Arc<Caller>) -> Result<T, Error>,
     ) -> Result<T, Error> {
+        let waited_by = turn.waited_by();
+        turn.client().set_waited_by(waited_by);
         turn.client().set_on_waiting(caller.on_waiting());
         self.connect(&mut turn, limits, caller)?;
         body(turn.client(), caller).map_err(|error| told_whole(error, limits))
@@ -165,7 +167,7 @@ fn is_waited_for(limits: &CallLimits, since: Instant) -> bool {
 }
 
 /// A timeout is told as the caller has set it.
-fn told_whole(error: Error, limits: &CallLimits) -> Error {
+pub(crate) fn told_whole(error: Error, limits: &CallLimits) -> Error {
     match (error, limits.timeout) {
         (Error::Timeout(_), Some(timeout)) => Error::Timeout(timeout),
         (error, _) => error,

@@ -131,6 +131,15 @@ impl Settings {
     }
 }
 
+/// Tells which option has a value of a wrong type: the conversion does not know.
+fn named(py: Python<'_>, keyword: &str, error: PyErr) -> PyErr {
+    let message = error.value(py).to_string();
+    match error.is_instance_of::<PyTypeError>(py) && !message.contains(keyword) {
+        true => PyTypeError::new_err(format!("{keyword}: {message}")),
+        false => error,
+    }
+}
+
 /// Keeps some attributes, or not.
 fn attributes(transfer: &mut TransferOptions, some: AttributeSet, are_kept: bool) {
     let set = &mut transfer.send.attributes;
@@ -154,7 +163,8 @@ impl<'py> FromPyObject<'_, 'py> for Settings {
     fn extract(keywords: Borrowed<'_, 'py, PyAny>) -> PyResult<Self> {
         let mut settings = Self::default();
         for (keyword, value) in keywords.cast::<PyDict>()?.iter() {
-            settings.set(&keyword.extract::<String>()?, &value)?;
+            let keyword = keyword.extract::<String>()?;
+            settings.set(&keyword, &value).map_err(|error| named(keywords.py(), &keyword, error))?;
         }
         Ok(settings)
     }

@@ -183,6 +183,7 @@ def test_a_fork_leaves_open_files_alone(client, root):
             for call in (reading.read, lambda: writing.write(b"x"), writing.tell, lambda: writing.size):
                 with pytest.raises(ValueError, match="open it again"):
                     call()
+            reading.close()
             assert client.open("/foo", "rb").read(10) == CONTENT[:10]
             code = 0
         finally:

@@ -6,7 +6,7 @@ import os
 import pytest
 from fsspec.implementations.local import LocalFileSystem
 
-from remofile import FileNameError
+from remofile import FileNameError, MissingRightError, Server, Tokens
 from remofile.fs import RemofileFileSystem
 
 
@@ -67,6 +67,19 @@ def test_links_that_are_followed_end_where_they_lead_back(fs, root):
     os.symlink("../b", root / "a" / "link")
     os.symlink("..", root / "a" / "up")
     assert fs.find("/a", follow_links=True) == ["/a/file", "/a/link/other", "/a/up/b/other"]
+
+
+def test_a_link_is_told_as_a_local_file_system_tells_it(fs, root):
+    make(root, "dir/file")
+    (root / "to-file").symlink_to("dir/file")
+    (root / "to-dir").symlink_to("dir")
+    local = LocalFileSystem()
+    for name in ("dir", "dir/file", "to-dir", "to-file"):
+        told, expected = fs.info(f"/{name}"), local.info(str(root / name))
+        for key in ("type", "islink", "mtime"):
+            assert told[key] == expected[key], name
+        assert told.get("destination") == expected.get("destination")
+    assert fs.info("/to-file")["size"] == 8
 
 
 def test_a_link_that_leads_nowhere_is_no_file(fs, client, linked):
@@ -257,3 +270,26 @@ def test_listings_are_kept_if_that_is_wanted(client, root):
     (root / "d" / "9").write_bytes(b"")
     fs.invalidate_cache("/d")
     assert "/d/9" in fs.ls("/d", detail=False)
+
+
+def test_a_drop_box_takes_new_files(tmp_path, local):
+    tokens = Tokens()
+    secret = tokens.add("box", "upload")
+    (tmp_path / "root").mkdir()
+    (local / "foo").write_bytes(b"foo")
+    with Server(tmp_path / "root", tokens=tokens) as server, server.client(secret) as client:
+        box = RemofileFileSystem(client=client, skip_instance_cache=True)
+        calls = {
+            "put": lambda path: box.put(str(local / "foo"), path),
+            "list": lambda path: box.put([str(local / "foo")], [path]),
+            "file": lambda path: box.put_file(str(local / "foo"), path),
+            "pipe": lambda path: box.pipe(path, b"foo"),
+            "touch": box.touch,
+        }
+        for name, call in calls.items():
+            call(f"/below/{name}")
+            (tmp_path / "root/below" / name).write_bytes(b"another")
+            with pytest.raises((FileExistsError, MissingRightError)):
+                call(f"/below/{name}")
+            assert (tmp_path / "root/below" / name).read_bytes() == b"another"
+    assert sorted(path.name for path in (tmp_path / "root/below").iterdir()) == sorted(calls)

@@ -129,7 +129,7 @@ def test_following_ends_with_the_timeout(server, root):
     with server.client(timeout=300) as client:
         with client.open("/log", follow=True) as file:
             assert file.readline() == "1\n"
-            with pytest.raises(TimeoutError):
+            with pytest.raises(TimeoutError, match="after 300 ms"):
                 file.readline()
 
 

@@ -266,6 +266,58 @@ def test_a_callback_that_uses_a_client_of_protocol_1_that_waits_for_it_is_told_s
     assert (local / "foo").read_bytes() == b"content"
 
 
+def test_a_callback_that_uses_a_client_without_another_session_is_told_so(tmp_path, local):
+    tokens = Tokens()
+    secret = tokens.add("alice", sessions=1)
+    (tmp_path / "root").mkdir()
+    (tmp_path / "root/foo").write_bytes(bytes(1_000_000))
+    with Server(tmp_path / "root", tokens=tokens) as server, server.client(secret) as client:
+        with client.open("/foo", "rb") as file:
+            for inner in (lambda: client.exists("/foo"), file.read, lambda: client.write_bytes("/bar", b"")):
+                with pytest.raises(RuntimeError, match="allows no session beside"):
+                    client.download_file("/foo", local, process_chunk=lambda *_: inner())
+        client.download_file("/foo", local)
+    assert (local / "foo").read_bytes() == bytes(1_000_000)
+
+
+def test_callbacks_of_several_threads_do_not_wait_for_each_other_without_sessions(tmp_path, local):
+    tokens = Tokens()
+    secret = tokens.add("alice", sessions=2)
+    (tmp_path / "root").mkdir()
+    (tmp_path / "root/foo").write_bytes(b"content")
+    both, told = threading.Barrier(2), []
+    with Server(tmp_path / "root", tokens=tokens) as server, server.client(secret) as client:
+        def look(*_):
+            both.wait()
+            return client.exists("/foo")
+
+        def work(name):
+            try:
+                client.download_file("/foo", local, name, process_chunk=look)
+                told.append("done")
+            except RuntimeError as error:
+                told.append(str(error))
+
+        threads = [threading.Thread(target=work, args=(name,)) for name in "ab"]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+    assert sorted(told)[0] == "done" and "allows no session beside" in sorted(told)[1]
+
+
+def test_a_file_that_nobody_closed_is_no_error_at_the_end_of_the_program(client, server, root):
+    (root / "foo").write_bytes(b"content")
+    program = """
+import pickle, sys
+client = pickle.load(sys.stdin.buffer)
+file = client.open("/foo")
+print(file.read())
+"""
+    run = subprocess.run([sys.executable, "-c", program], input=pickle.dumps(client), capture_output=True)
+    assert (run.returncode, run.stdout, run.stderr) == (0, b"content\n", b"")
+
+
 def test_calls_of_several_threads_are_made_beside_each_other(client, local):
     with uploading(client, local) as upload:
         client.create_file("foo", "/")

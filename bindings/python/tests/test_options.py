@@ -113,6 +113,11 @@ def test_every_option_is_taken_and_nothing_else(client, root, local, tmp_path):
         for name in wrong:
             with pytest.raises(TypeError, match=name):
                 call(**{name: "end"})
+    for name, value in (("delete", "yes"), ("compress", "yes"), ("checksum", 2), ("links", 4)):
+        with pytest.raises(TypeError, match=name):
+            synchronize_upload(client, local, "/x", **{name: value})
+    with pytest.raises(TypeError, match="update and ignore_existing"):
+        synchronize_upload(client, local, "/x", on_conflict="replace")
 
 
 def test_a_dry_run_tells_what_would_be_moved_and_moves_nothing(client, root, local):

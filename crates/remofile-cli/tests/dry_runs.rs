@@ -7,7 +7,7 @@ use crate::support;
 
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
-use support::{Pair, directory, feed, objects, plant, read, run, write};
+use support::{Pair, directory, feed, objects, plant, read, run, set_modified, write};
 
 /// Everything in a directory, hidden or not: paths, kinds, times and permission bits.
 fn look(root: &Path) -> Vec<(String, u64, u32, i64, i64, i64, i64)> {
@@ -204,6 +204,21 @@ fn objects_say_that_nothing_was_done() {
     let total = told.last().unwrap();
     assert_eq!((&total["files"], &total["directories"], &total["bytes"]), (&4.into(), &2.into(), &40.into()));
     assert!(told.iter().any(|object| object["path"] == "/there/sub/deep" && object["type"] == "file"));
+}
+
+#[test]
+fn times_of_directories_count_in_a_dry_run_as_in_the_run() {
+    let pair = pair();
+    pair.run("sync local -a --parents tree /timed").ok();
+    set_modified(pair.local("tree/sub"), std::time::SystemTime::UNIX_EPOCH);
+    let summary = |line: &str| {
+        let told = objects(&pair.run(line).ok());
+        let last = told.last().unwrap();
+        [last["attributes"].clone(), last["plan"]["touched"].clone()]
+    };
+    let foretold = summary("sync local -an --json tree /timed");
+    assert_eq!(foretold, [serde_json::json!(1), serde_json::json!(0)]);
+    assert_eq!(summary("sync local -a --json tree /timed"), foretold);
 }
 
 #[test]

@@ -221,6 +221,10 @@ fn operands_and_values_of_other_tools() {
         "rmf alias set nas h",
         "rmf watch nas:/a.txt",
         "rmf relay",
+        "rmf logout nas",
+        "rmf run dir 127.0.0.1:6768",
+        "rmf run dir --address localhost",
+        "rmf run dir --quota 1G",
     ]);
     for (variable, value) in [
         ("REMOFILE_HOSTNAME", "http://me:secret@127.0.0.1/x"),

@@ -158,10 +158,23 @@ class Base(AsyncFileSystem):  # type: ignore[misc]
                 if entry["name"] == path:
                     return dict(entry)
         try:
-            _, *row = await self._engine.stat(path)
+            _, kind, size, seconds, nanoseconds, mode, target = await self._engine.ask("entry", path, False)
         except NotADirectoryError as error:
             raise FileNotFoundError(ENOENT, os.strerror(ENOENT), path) from error
-        return _info(path, *row[:4], row[0] == "link")
+        own = _info(path, kind, size, seconds + 1e-9 * nanoseconds, mode, kind == "link")
+        return own if kind != "link" else await self._led_to(path, own, target)
+
+    async def _led_to(self, path: str, own: dict[str, Any], target: Optional[str]) -> dict[str, Any]:
+        """The entry of a link's target under the name of the link, as :class:`fsspec.implementations.local.LocalFileSystem` tells it."""
+        try:
+            _, *row = await self._engine.ask("stat", path)
+        except OSError as error:
+            if not is_nothing(error):
+                raise
+            info = own
+        else:
+            info = _info(path, *row[:4], True)
+        return info if target is None else {**info, "destination": target}
 
     async def _exists(self, path: str, **kwargs: Any) -> bool:
         """Tell whether there is such a file or directory; a link that leads nowhere is none, as for ``os.path.exists``."""

@@ -95,10 +95,6 @@ class Engine:
             return method(*arguments, *self.client._limits(None))
         return await self.awaited._ask(method, *arguments, timeout=None)
 
-    async def stat(self, path: str) -> Any:
-        """The entry at a path, as listings tell it; links are followed."""
-        return await self.ask("stat", path)
-
     async def work(self, function: Callable[..., T], /, *arguments: Any, **options: Any) -> T:
         """Do what takes several calls of the blocking client, or one that only that has.
 

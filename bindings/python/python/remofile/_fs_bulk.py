@@ -12,6 +12,7 @@ from fsspec.utils import other_paths
 from remofile._fs_blocking import blocking
 from remofile._fs_transfers import Transfers, tells
 from remofile._settings import interest
+from remofile.exceptions import MissingRightError
 
 
 class Bulk(Transfers):
@@ -103,7 +104,7 @@ class Bulk(Transfers):
             paths = _local_paths(lpath, is_one and not is_pattern, recursive, maxdepth)
             if is_one and (not recursive or maxdepth is not None):
                 paths = [path for path in paths if not (trailing_sep(path) or os.path.isdir(path))]
-            is_in = isinstance(rpath, str) and (trailing_sep(rpath) or await self._isdir(rpath))
+            is_in = isinstance(rpath, str) and (trailing_sep(rpath) or await self._is_there_as_directory(rpath))
             targets = self._strip_protocol(rpath)
             pairs = _placed(lpath, paths, targets, is_in, is_pattern)
         if self._intrans or tells(callback) or on_error != "raise":
@@ -125,13 +126,24 @@ class Bulk(Transfers):
             groups.setdefault(parent, []).append(("", os.path.abspath(source), name))
         for parent, files in groups.items():
             path = f"{parent}/{files[0][2]}"
-            await self._with_parents(path, lambda: self._engine.work(self._upload, files, parent or "/", mode))
+
+            def write(may_replace: bool) -> Any:
+                return self._engine.work(self._upload, files, parent or "/", may_replace)
+
+            await self._with_parents(path, lambda: write(False) if mode == "create" else self._replacing(write))
             self._forget(parent or "/")
 
-    def _upload(self, files: list[tuple[str, str, str]], directory: str, mode: str) -> None:
+    async def _is_there_as_directory(self, path: str) -> bool:
+        try:
+            return await self._isdir(path)
+        except MissingRightError:
+            # A drop box tells nobody what is in it: the path is that of the copy.
+            return False
+
+    def _upload(self, files: list[tuple[str, str, str]], directory: str, may_replace: bool) -> None:
         stall_timeout, limits = self.client._transfer_limits(None)
         told = interest(None, 512, None, stall_timeout=stall_timeout)
-        options = dict(on_conflict="abort" if mode == "create" else "replace")
+        options = dict(on_conflict="replace" if may_replace else "abort")
         self.client._native.upload(files, directory, options, told, *limits)
 
     async def _copy(

@@ -8,7 +8,7 @@ from typing import Any, Optional
 from remofile._fs_blocking import blocking
 from remofile._fs_transaction import Later, Transaction
 from remofile._fs_tree import Tree
-from remofile.exceptions import DestinationNotFound, FileNameError
+from remofile.exceptions import DestinationNotFound, FileNameError, MissingRightError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -58,6 +58,15 @@ class Changes(Tree):
             return await write()
         finally:
             self._forget(path)
+
+    async def _replacing(self, write: Callable[[bool], Awaitable[Any]]) -> Any:
+        """Does what makes a file in place of one that may be there; a token that may replace none makes a new one."""
+        try:
+            return await write(True)
+        except MissingRightError as error:
+            if "replace" in error.rights:
+                raise
+            return await write(False)
 
     def _put_off(self, commit: Callable[[], object]) -> None:
         self.transaction.files.append(Later(commit))
@@ -197,13 +206,12 @@ class Changes(Tree):
             self._put_off(lambda: self.touch(path, truncate))
             return
 
-        async def touch() -> None:
+        def touch(may_replace: bool) -> Awaitable[Any]:
             if truncate:
-                await self._engine.call("write_bytes", path, b"")
-            else:
-                await self._engine.ask("create_file", path, True)
+                return self._engine.call("write_bytes", path, b"", replace=may_replace)
+            return self._engine.ask("create_file", path, may_replace)
 
-        await self._with_parents(path, touch)
+        await self._with_parents(path, lambda: self._replacing(touch))
 
     mkdir = blocking(_mkdir)
     makedirs = blocking(_makedirs)

@@ -39,18 +39,20 @@ class Transfers(Changes):
             await self._engine.work(self._stage, lpath, rpath, mode, callback)
             return
         parent, _, name = rpath.rpartition("/")
-        conflict = "abort" if mode == "create" else "replace"
-        options = dict(on_conflict=conflict, total=tells(callback))
         stall_timeout, _ = self.client._transfer_limits(None)
         told = interest(None, 512, _progress(callback), stall_timeout=stall_timeout)
         source = ("", os.path.abspath(lpath), name)
         os.stat(lpath)  # So that what is missing below is the directory at the server.
 
-        def put() -> Any:
+        def put(may_replace: bool) -> Any:
             _, limits = self.client._transfer_limits(None)
+            options = dict(on_conflict="replace" if may_replace else "abort", total=tells(callback))
             return self.client._native.upload([source], parent or "/", options, told, *limits)
 
-        await self._with_parents(rpath, lambda: self._engine.work(put))
+        def write(may_replace: bool) -> Any:
+            return self._engine.work(put, may_replace)
+
+        await self._with_parents(rpath, lambda: write(False) if mode == "create" else self._replacing(write))
 
     def _stage(self, lpath: Any, rpath: str, mode: str, callback: Any) -> None:
         """Sends the content of a local file, which becomes visible at the end of the transaction."""
@@ -150,9 +152,11 @@ class Transfers(Changes):
             content = bytes(value)
             self._put_off(lambda: self.pipe_file(path, content, mode))
         else:
-            await self._with_parents(
-                path, lambda: self._engine.call("write_bytes", path, value, replace=may_replace)
-            )
+
+            def write(may_replace: bool) -> Any:
+                return self._engine.call("write_bytes", path, value, replace=may_replace)
+
+            await self._with_parents(path, lambda: self._replacing(write) if may_replace else write(False))
 
     def _stage_value(self, path: str, value: Any, may_replace: bool) -> None:
         with self.open(path, "wb" if may_replace else "xb") as file:

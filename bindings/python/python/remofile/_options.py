@@ -150,6 +150,8 @@ def settings_of(function: str, options: Mapping[str, Any], known: frozenset[str]
         if name not in known:
             if name in _RECEIVE:
                 raise TypeError(f"{function}() has no {name}: {name} is an option of downloads, and a server has its own")
+            if known >= _SYNC and name in ("on_conflict", "overwrite"):
+                raise TypeError(f"{function}() has no {name}: it replaces what is other; see update and ignore_existing")
             raise TypeError(f"{function}() got an unexpected keyword argument '{name}'")
     settings = dict(options)
     rules = _lines("exclude", settings.pop("exclude", ()))

@@ -66,6 +66,8 @@ pub(crate) struct Turn {
     /// `None` for a call that is made beside its turn.
     number: Option<u64>,
     waited: Duration,
+    /// Number of calls of the client that wait for this one.
+    waited_by: usize,
     is_workers: bool,
     client: Option<Client>,
 }
@@ -135,10 +137,10 @@ impl Pool {
         self.0.await_turn(&ticket, number, limits)
     }
 
-    /// A turn beside the others: for a call that is made in a callback of another one, which waits for it.
-    pub(crate) fn turn_beside(&self) -> Turn {
+    /// A turn beside the others: for a call that is made in a callback or signal handler of so many other ones, which wait for it.
+    pub(crate) fn turn_beside(&self, waited_by: usize) -> Turn {
         let pool = Arc::clone(&self.0);
-        Turn { pool, number: None, waited: Duration::ZERO, is_workers: false, client: None }
+        Turn { pool, number: None, waited: Duration::ZERO, waited_by, is_workers: false, client: None }
     }
 
     /// Ends the sessions that no call uses, and the others when their calls are over.
@@ -203,7 +205,7 @@ impl Shared {
     fn await_turn(self: &Arc<Self>, ticket: &Ticket, number: u64, limits: &CallLimits) -> Result<Turn, Error> {
         let turn = |grant: Grant| {
             let (pool, number) = (Arc::clone(self), Some(grant.number));
-            Turn { pool, number, waited: grant.waited, is_workers: false, client: None }
+            Turn { pool, number, waited: grant.waited, waited_by: 0, is_workers: false, client: None }
         };
         let _parked = limits.park_here();
         loop {
@@ -238,6 +240,11 @@ impl Turn {
     /// Returns the time for which the call was passed by since another one of the client waited at the same path.
     pub(crate) fn waited(&self) -> Duration {
         self.waited
+    }
+
+    /// Returns how many calls of the client wait for this one.
+    pub(crate) fn waited_by(&self) -> usize {
+        self.waited_by
     }
 
     pub(crate) fn waiting_hook(&self) -> WaitingHook {
@@ -328,6 +335,7 @@ fn work(pool: &Arc<Shared>) {
                 pool: Arc::clone(pool),
                 number: Some(grant.number),
                 waited: grant.waited,
+                waited_by: 0,
                 is_workers: true,
                 client: None,
             };

@@ -97,7 +97,7 @@ impl DownloadOperands {
 /// Refuses a destination that takes content and is no file: a download would be in its place. Other tools write to `/dev/null` and
 /// `/dev/stdout`.
 fn refuse_special(destination: &Path) -> Result<()> {
-    let is_stdout = ["/dev/stdout", "/dev/fd/1", "/proc/self/fd/1"].iter().any(|name| destination == Path::new(name));
+    let is_stdout = ["/dev/stdout", "/dev/fd/1"].iter().any(|name| destination == Path::new(name));
     let kind = rustix::fs::stat(destination).map(|stat| FileType::from_raw_mode(stat.st_mode));
     let is_special = kind.is_ok_and(|kind| !kind.is_file() && !kind.is_dir());
     let shown = destination.display();

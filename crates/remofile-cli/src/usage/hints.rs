@@ -177,6 +177,11 @@ fn making(path: &str) -> String {
 
 /// Returns the option whose value a path is.
 fn option_of<'a>(line: &Line<'a>, path: &str) -> Option<&'a str> {
+    let with_equals = line.words.iter().filter_map(|word| word.to_str()?.split_once('='));
+    let mut with_equals = with_equals.filter(|(option, value)| option.starts_with("--") && *value == path);
+    if let Some((option, _)) = with_equals.next() {
+        return Some(option);
+    }
     let at = line.words.iter().position(|word| word == path)?;
     line.words.get(at.checked_sub(1)?)?.to_str().filter(|option| option.starts_with("--") && option.len() > 2)
 }
@@ -234,8 +239,10 @@ mod tests {
 
     #[test]
     fn a_file_that_an_option_names_is_told_with_the_option() {
-        let raw: Vec<OsString> = ["rmf", "ls", "--token-file", "none"].map(OsString::from).to_vec();
-        let failed = Failed::File { path: "none".to_owned(), source: io::ErrorKind::NotFound.into() };
-        assert!(with_hint(&raw, failed).message().contains("'--token-file'"));
+        for line in ["rmf ls --token-file none", "rmf ls --token-file=none"] {
+            let raw: Vec<OsString> = line.split(' ').map(OsString::from).collect();
+            let failed = Failed::File { path: "none".to_owned(), source: io::ErrorKind::NotFound.into() };
+            assert!(with_hint(&raw, failed).message().contains("'--token-file'"), "{line}");
+        }
     }
 }

@@ -40,7 +40,7 @@ pub(super) const COMMANDS: &[Answer] = &[
         "'remofile login NAME HOST' keeps a server and its token as a profile, and 'remofile list NAME:/' asks it",
     ),
     anywhere(
-        &["close", "disconnect", "quit", "exit", "bye", "logout", "abort"],
+        &["close", "disconnect", "quit", "exit", "bye", "abort"],
         "there is nothing to leave, since each command connects, does its work and ends",
     ),
     anywhere(
@@ -134,6 +134,10 @@ pub(super) const COMMANDS: &[Answer] = &[
     anywhere(
         &["tar", "zip", "untar", "unzip", "gzip"],
         "directories need no archive; 'remofile upload -r DIRECTORY' sends one, and '-z' compresses on the way",
+    ),
+    anywhere(
+        &["logout", "forget"],
+        "a profile is forgotten when it is removed from the configuration file, which 'remofile login NAME HOST' writes",
     ),
     anywhere(&["selfupdate", "upgrade", "update"], "the program is updated in the way in which it was installed"),
     anywhere(&["service", "systemd", "install"], "'remofile start DIRECTORY' serves one in the background"),

@@ -55,6 +55,11 @@ const OPTIONS: &[Answer] = &[
         &["--root", "--directory", "--dir", "-d"],
         "the directory is the first argument: 'remofile run DIRECTORY PORT'",
     ),
+    of(
+        SERVERS,
+        &["--bwlimit", "--quota", "--rights", "--expires", "--user", "--auth"],
+        "each token has its own: 'remofile token add NAME --rights RIGHTS --quota SIZE --bwlimit RATE'",
+    ),
     of(SERVERS, &["--daemon", "-D", "--detach", "--background"], "'remofile start DIRECTORY' serves in the background"),
     of(&["download"], &["-O", "-o"], "the last argument is the destination, and '-' is standard output"),
     of(
@@ -364,6 +369,7 @@ const OPTIONS: &[Answer] = &[
 ];
 
 const VALUES: &[Answer] = &[
+    of(SERVERS, &["PORT"], "'--address ADDRESS' says where to listen"),
     of(
         &["list"],
         &["--timeout"],

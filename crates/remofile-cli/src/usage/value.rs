@@ -55,6 +55,7 @@ fn in_words(why: &str) -> String {
     }
     match why {
         "invalid digit found in string" | "cannot parse integer from empty string" => "it is not a number".to_owned(),
+        "invalid IP address syntax" => "it is an IP address of this machine, such as 127.0.0.1 or ::1".to_owned(),
         "number too large to fit in target type" => "the number is too large".to_owned(),
         why => why.to_owned(),
     }

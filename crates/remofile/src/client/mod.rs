@@ -193,6 +193,11 @@ impl Client {
         self.options.on_waiting = on_waiting;
     }
 
+    /// Sets how many calls of siblings wait for later calls: see [`ClientOptions::waited_by`].
+    pub fn set_waited_by(&mut self, calls: usize) {
+        self.options.waited_by = calls;
+    }
+
     /// Ends the session, if there is one, and the idle ones that this client shares with its siblings and open files; the
     /// next call opens another.
     pub fn disconnect(&mut self) {

@@ -49,6 +49,9 @@ pub struct ClientOptions {
     pub interrupt: Interrupt,
     /// Function that receives the holders of the lease that calls wait for, if they have no [`crate::Monitor`].
     pub on_waiting: OnWaiting,
+    /// Number of calls of siblings that wait for the calls of this client, as the one does whose callback makes them. Where a server
+    /// has no room for another connection, a call fails if it would wait for one of such calls alone, which would be for ever.
+    pub waited_by: usize,
 }
 
 impl ClientOptions {
@@ -71,6 +74,7 @@ impl ClientOptions {
             kept_servers: KeptServers::default(),
             interrupt: Interrupt::default(),
             on_waiting: OnWaiting::default(),
+            waited_by: 0,
         }
     }
 

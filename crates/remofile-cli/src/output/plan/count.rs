@@ -24,7 +24,9 @@ pub(crate) struct Counts {
     pub(crate) cleared: u64,
     pub(crate) deleted: u64,
     pub(crate) skipped: u64,
-    /// Those of them that are links and special files.
+    /// Entries that only get attributes: in the plan of a dry run alone, as a run counts them while it gives them.
+    pub(crate) attributes: u64,
+    /// Those skipped that are links and special files.
     pub(crate) left_out: u64,
     /// The files that the first plan left as they were: later plans find there what was done.
     pub(crate) unchanged: Option<Tally>,
@@ -35,8 +37,8 @@ pub(crate) struct Counts {
 impl Counts {
     /// Returns the number of changes.
     pub(crate) fn changes(&self) -> u64 {
-        let Self { created, updated, renamed, touched, linked, directories, cleared, deleted, .. } = self;
-        created + updated + renamed + touched + linked + directories + cleared + deleted
+        let Self { created, updated, renamed, touched, linked, directories, cleared, deleted, attributes, .. } = self;
+        created + updated + renamed + touched + linked + directories + cleared + deleted + attributes
     }
 }
 
@@ -72,7 +74,8 @@ impl Counts {
             Action::Update { .. } => &mut self.updated,
             Action::Link { .. } | Action::HardLink { .. } | Action::Special { .. } => &mut self.linked,
             Action::Rename(_) => &mut self.renamed,
-            Action::Touch(_) | Action::Attributes(_) => &mut self.touched,
+            Action::Touch(_) => &mut self.touched,
+            Action::Attributes(_) => &mut self.attributes,
             Action::Clear { .. } => &mut self.cleared,
             Action::Delete { .. } => &mut self.deleted,
             Action::Skip { .. } => &mut self.skipped,

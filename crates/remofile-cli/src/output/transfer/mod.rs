@@ -103,8 +103,9 @@ impl Show {
     /// Those of the transfer, and [`Failed::Output`].
     pub(crate) fn conclude(mut self, result: Result<TransferReport>) -> Result<Exit> {
         let bar = self.bar.take().is_some_and(Bar::finish);
+        let foretold = self.planned.as_ref().map_or(0, |planned| planned.counts.attributes);
         let report = match result {
-            Ok(report) => report,
+            Ok(report) => TransferReport { attributes: report.attributes + foretold, ..report },
             Err(failed) => {
                 self.finish_output(None)?;
                 let failed = self.explain(failed);

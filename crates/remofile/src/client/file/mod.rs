@@ -163,6 +163,16 @@ impl RemoteFile {
         }
     }
 
+    /// Sets how many calls of siblings wait for later calls of this file, as [`Client::set_waited_by`] does for a client.
+    pub fn set_waited_by(&mut self, calls: usize) {
+        match &mut self.inner {
+            Inner::InPlace(file) => file.client().set_waited_by(calls),
+            Inner::Streaming(file) => file.client().set_waited_by(calls),
+            Inner::Rewriting(file) => file.client().set_waited_by(calls),
+            Inner::Closed => {}
+        }
+    }
+
     /// Sets the function that receives the holders of the lease that later calls of this file wait for, as
     /// [`Client::set_on_waiting`] does for a client.
     pub fn set_on_waiting(&mut self, on_waiting: OnWaiting) {

@@ -16,17 +16,20 @@ use std::time::Duration;
 /// The interval at which another connection is tried to be opened while none of the siblings' comes free.
 const ROOM_EVERY: Duration = Duration::from_secs(1);
 
-/// Opens a connection. If the server has no room for it beside those of siblings, waits for one of theirs.
+/// Opens a connection. If the server has no room for it beside those of siblings, waits for one of theirs, unless all of them wait for
+/// such calls themselves.
 pub(crate) fn connect(
     options: &ClientOptions,
     idle: &Idle,
     expected: LaneChoice,
     context: &CallContext,
 ) -> Result<Session> {
+    let mut waiting = None;
     loop {
         match open(options, idle, expected, context) {
             Err(error) if matches!(error.most_telling(), Error::Refused(Refusal::TooMany)) => {
-                if idle.count() == 0 {
+                let waiting = waiting.get_or_insert_with(|| idle.waits(options.waited_by));
+                if idle.count() == 0 || waiting.is_in_vain() {
                     return Err(error);
                 }
                 idle.wait(context, ROOM_EVERY)?;

@@ -4,7 +4,7 @@ use crate::client::ClientOptions;
 use crate::client::session::call::Session;
 use crate::client::session::context::CallContext;
 use crate::error::Result;
-use std::sync::{Arc, Condvar, Mutex, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 /// Most connections that wait; others are ended. As many as the calls that the Python package makes at a time.
@@ -21,6 +21,14 @@ struct Place {
     has_come: Condvar,
     /// Held by each connection of those who share this, at work or idle.
     mark: Arc<()>,
+    /// Number of calls that wait for one which waits for a connection: theirs do not come free.
+    stuck: Mutex<usize>,
+}
+
+/// The wait for a connection of a call for which other calls wait. They count as stuck as long as this is there.
+pub(crate) struct Waiting<'a> {
+    idle: &'a Idle,
+    calls: usize,
 }
 
 /// The interval at which whoever waits for a connection looks whether the call is to end.
@@ -60,6 +68,16 @@ impl Idle {
         Ok(())
     }
 
+    /// Notes that a call waits for a connection, for which so many others wait.
+    pub(crate) fn waits(&self, calls: usize) -> Waiting<'_> {
+        *self.stuck() += calls;
+        Waiting { idle: self, calls }
+    }
+
+    fn stuck(&self) -> MutexGuard<'_, usize> {
+        self.0.stuck.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// Reports whether another client or file shares these connections.
     pub(crate) fn is_shared(&self) -> bool {
         Arc::strong_count(&self.0) > 1
@@ -87,5 +105,24 @@ impl Idle {
             idle.push(session);
             self.0.has_come.notify_one();
         }
+    }
+}
+
+impl Waiting<'_> {
+    /// Reports whether all connections belong to calls that are stuck, some of them for this one, which is to give up then: they do
+    /// not count any more, so that of several who wait one alone gives up.
+    pub(crate) fn is_in_vain(&mut self) -> bool {
+        let mut stuck = self.idle.stuck();
+        let is_in_vain = self.calls > 0 && self.idle.count() <= *stuck;
+        if is_in_vain {
+            *stuck -= std::mem::take(&mut self.calls);
+        }
+        is_in_vain
+    }
+}
+
+impl Drop for Waiting<'_> {
+    fn drop(&mut self) {
+        *self.idle.stuck() -= self.calls;
     }
 }

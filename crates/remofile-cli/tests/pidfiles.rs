@@ -201,7 +201,7 @@ fn a_planted_link_is_not_logged_to() {
     let planted = Planted::naming(4_194_300);
     let (target, link) = (planted.directory.path().join("target"), planted.directory.path().join("log"));
     write(&target, "ours\n");
-    support::mkdir(planted.directory.path().join("root"));
+    mkdir(planted.directory.path().join("root"));
     std::os::unix::fs::symlink(&target, &link).expect("the directory is ours");
     std::os::unix::fs::lchown(&link, Some(65_534), None).expect("root may");
     let mut command = remofile();

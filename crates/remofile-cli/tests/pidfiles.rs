@@ -201,10 +201,11 @@ fn a_planted_link_is_not_logged_to() {
     let planted = Planted::naming(4_194_300);
     let (target, link) = (planted.directory.path().join("target"), planted.directory.path().join("log"));
     write(&target, "ours\n");
+    mkdir(planted.directory.path().join("root"));
     std::os::unix::fs::symlink(&target, &link).expect("the directory is ours");
     std::os::unix::fs::lchown(&link, Some(65_534), None).expect("root may");
     let mut command = remofile();
-    command.current_dir(planted.directory.path()).args(["start", ".", "0", TOKEN, "--log-file", "log"]);
+    command.current_dir(planted.directory.path()).args(["start", "root", "0", TOKEN, "--log-file", "log"]);
     let stderr = say(&mut command).fails(1);
     assert!(stderr.contains("the link belongs to another user (id 65534)"), "{stderr}");
     assert_eq!(support::read(&target), b"ours\n");

@@ -375,8 +375,9 @@ mod tests {
     #[test]
     fn a_log_that_would_be_written_into_a_file_that_the_server_reads_is_refused() {
         let own = tempfile::tempdir().unwrap();
-        let (file, link) = (own.path().join("file"), own.path().join("link"));
-        std::os::unix::fs::symlink(&file, &link).unwrap();
+        let (file, around) = (own.path().join("file"), own.path().join("around"));
+        std::os::unix::fs::symlink(own.path(), &around).unwrap();
+        let link = around.join("file");
         let (file, link) = (file.to_str().unwrap(), link.to_str().unwrap());
         for log in ["--log-file", "--audit-log"] {
             for name in [file, link] {

@@ -76,7 +76,7 @@ fn what_clients_do_is_counted_by_kind_and_outcome() {
     // One that comes alone is flushed with its content.
     let files = ["a", "b"].map(|name| local.path().join(name));
     files.iter().for_each(|file| write(file, [1; 500]));
-    say(watched.server.client().arg("upload").args(&files)).ok();
+    say(watched.server.client().arg("upload").args(&files).arg("/")).ok();
     say(watched.server.client().args(["download", "/a"]).arg(local.path().join("c"))).ok();
     watched.server.run("remove /none").fails(1);
     say(watched.server.client().arg("list").env("REMOFILE_TOKEN", "33333333333333333333Ci")).fails(3);

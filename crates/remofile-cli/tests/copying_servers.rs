@@ -108,7 +108,7 @@ fn a_directory_that_is_missing_is_named_with_what_makes_it() {
 
 #[test]
 fn between_servers_files_pass_with_all_that_uploads_and_downloads_can() {
-    let scene = Scene::new();
+    let mut scene = Scene::new();
     for (line, copy, content) in [
         ("cp nas:/a.txt backup:/", "backup/a.txt", "a"),
         ("cp nas:/a.txt backup:/named.txt", "backup/named.txt", "a"),
@@ -138,6 +138,7 @@ fn between_servers_files_pass_with_all_that_uploads_and_downloads_can() {
     assert!(scene.run("cp -vvv nas:/a.txt backup:/logged.txt").status == Some(0), "one log of both sessions");
     // Nobody there: the server is named.
     scene.servers[1].signal("KILL");
+    scene.servers[1].wait();
     scene.fails("cp nas:/a.txt backup:/", 1, "backup: cannot connect");
 }
 

@@ -1,7 +1,7 @@
 //! Spans: one for each operation, sent to a collector of OpenTelemetry. Run by `make test-opentelemetry`, with the feature.
 
 #![expect(clippy::disallowed_methods, reason = "tests prepare and look at files directly")]
-#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
 use crate::support;
 

@@ -293,6 +293,7 @@ soak: build ## Everything that takes hours, with a table at the end: the campaig
 		--before 'all sizes' 'REMOFILE_SOAK=1 $(CARGO) test --release --locked -p remofile-core --test integration -- \
 			a_tree_of_thousands_of_levels a_hole_larger_than_any_message chunks_have_the_size' \
 		--before '64 clients' 'REMOFILE_HISTORY_OPERATIONS=300 $(CARGO) test --release --locked -p remofile-core --test integration history::' \
+		--before 'OpenTelemetry' '$(MAKE) test-opentelemetry' \
 		--before 'leases' \
 			'REMOFILE_PREEMPTIONS=3 PROPTEST_CASES=20000 $(CARGO) test --release --locked -p remofile-core --lib leases::' \
 		--before 'memory' '$(PYTHON) bench/soak.py $(SOAK)' \

@@ -7,6 +7,7 @@ use super::chance::Chance;
 use super::client::{Link, Moment};
 use super::model::{Change, Version};
 use super::sending::content;
+use crate::server::DEFAULT_IDLE_TIMEOUT;
 use remofile_protocol::digest::digest;
 use remofile_protocol::path::RemotePath;
 use remofile_protocol::protocol1::{Directory, Reason, Request, Response};
@@ -48,6 +49,9 @@ struct Work {
     /// Bytes that were sent, or have come.
     at: usize,
     asked: FormerRequest,
+    /// The times of the last request and of the one before it.
+    asked_at: Duration,
+    asked_before_at: Duration,
     began: u64,
 }
 
@@ -177,6 +181,8 @@ impl Work {
             content: Vec::new(),
             at: 0,
             asked: FormerRequest::Begin,
+            asked_at: moment.now,
+            asked_before_at: moment.now,
             began: moment.step,
         };
         work.begin_change(moment);
@@ -201,6 +207,7 @@ impl Work {
         let path = self.task.path();
         let directory = path.parent().map(|parent| Directory::new(parent.as_str()));
         let (directory, name) = (directory.unwrap(), path.file_name().unwrap().to_string());
+        (self.asked_before_at, self.asked_at) = (self.asked_at, moment.now);
         if self.asked == FormerRequest::Begin {
             self.began = moment.step;
         }
@@ -233,6 +240,12 @@ impl Work {
         match (self.asked, response) {
             // Somebody else is in the way, or the disk failed.
             (_, Response::UnknownError(_)) => Ok(Next::Pause),
+            // Its server may have heard nothing for so long, on a slow line, that it has ended the transfer.
+            (FormerRequest::Chunk | FormerRequest::Cancel, Response::BadRequest)
+                if moment.now >= self.asked_before_at + DEFAULT_IDLE_TIMEOUT =>
+            {
+                Ok(Next::Pause)
+            }
             (FormerRequest::Begin, Response::TransferAccepted { .. }) => {
                 (self.asked, self.at) = (FormerRequest::Chunk, 0);
                 if !is_upload {

@@ -248,7 +248,7 @@ impl Mirroring {
             let is_left = !mirror.deletes && moment.model.allows(&path, None, began);
             if !is_right && !is_damaged && !is_left {
                 let (bytes, told) = (content.map(|content| content.len()), moment.model.told(&path));
-                return Err(format!("{path} was mirrored as {bytes:?} bytes of no version: {told}"));
+                return Err(format!("{path} was mirrored as {bytes:?} bytes of no version since {began}: {told}"));
             }
         }
         Ok(())

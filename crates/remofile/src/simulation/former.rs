@@ -52,6 +52,8 @@ struct Work {
     /// The times of the last request and of the one before it.
     asked_at: Duration,
     asked_before_at: Duration,
+    /// True if a removal was under way on a line that is lost.
+    left_removal: bool,
     began: u64,
 }
 
@@ -127,6 +129,9 @@ impl FormerClient {
 
     /// Its connection is gone: what was under way begins again.
     pub(super) fn lost(&mut self, now: Duration) {
+        if let Some(work) = self.work.as_mut().filter(|_| self.until.is_some()) {
+            work.left_removal |= work.asks_for_removal();
+        }
         (self.connection, self.until) = (None, None);
         self.pause(now);
     }
@@ -144,6 +149,11 @@ impl FormerClient {
             self.work = Some(Work::begin(self.tasks.pop_front()?, moment));
         }
         let work = self.work.as_mut()?;
+        if std::mem::take(&mut work.left_removal) {
+            // Nobody learns whether it still comes, over the old line and behind what comes over the new one.
+            let removal = moment.model.number();
+            moment.model.begin(removal, work.task.path(), Version::Absent, moment.step);
+        }
         self.until = Some(moment.now + PATIENCE);
         Some(work.request(moment).encode())
     }
@@ -183,6 +193,7 @@ impl Work {
             asked: FormerRequest::Begin,
             asked_at: moment.now,
             asked_before_at: moment.now,
+            left_removal: false,
             began: moment.step,
         };
         work.begin_change(moment);
@@ -201,6 +212,14 @@ impl Work {
             FormerTask::Download(_) | FormerTask::List(_) => return,
         };
         moment.model.begin(self.change, self.task.path(), version, moment.step);
+    }
+
+    fn asks_for_removal(&self) -> bool {
+        match self.asked {
+            FormerRequest::Removal => true,
+            FormerRequest::Begin => matches!(self.task, FormerTask::Remove(_)),
+            FormerRequest::Chunk | FormerRequest::Cancel => false,
+        }
     }
 
     fn request(&mut self, moment: &mut Moment<'_>) -> Request<'_> {

@@ -1,6 +1,5 @@
 //! Hooks: a command that is run, and an address that is called, for each file that a client has stored.
 
-#![expect(clippy::disallowed_methods, reason = "tests prepare and look at files directly")]
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use crate::support;
@@ -25,14 +24,11 @@ struct Scene {
 impl Scene {
     fn with(options: impl Fn(&Path) -> Vec<String>) -> Self {
         let directory = directory();
-        mkdir(directory.path().join("root"));
         mkdir(directory.path().join("local"));
         let mut command = remofile();
         command.args(["run", "--address", "127.0.0.1", "-v"]).args(options(directory.path()));
         command.env("ETCDCTL_PASSWORD", SECRET).env("AWS_SECRET_ACCESS_KEY", SECRET);
-        command.arg(directory.path().join("root")).args(["0", TOKEN]);
-        command.stderr(std::fs::File::create(directory.path().join("log")).unwrap());
-        let server = Some(Server::ready(command, &directory.path().join("root")));
+        let server = Some(Server::logging(command, directory.path()));
         Self { directory, server }
     }
 

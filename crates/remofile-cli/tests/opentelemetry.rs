@@ -1,6 +1,5 @@
 //! Spans: one for each operation, sent to a collector of OpenTelemetry. Run by `make test-opentelemetry`, with the feature.
 
-#![expect(clippy::disallowed_methods, reason = "tests prepare and look at files directly")]
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
 use crate::support;
@@ -10,7 +9,7 @@ use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::path::PathBuf;
 use std::sync::mpsc::{Receiver, channel};
-use support::{Server, TOKEN, directory, mkdir, read, remofile, say, write};
+use support::{Server, TOKEN, directory, read, remofile, say, write};
 
 /// The password for the collector.
 const SECRET: &str = "of-the-collector-alone";
@@ -168,13 +167,10 @@ struct Scene {
 impl Scene {
     fn with(variables: &[(&str, &str)], options: &[&str]) -> Self {
         let directory = directory();
-        mkdir(directory.path().join("root"));
         let mut command = remofile();
         command.args(["run", "--address", "127.0.0.1"]).args(options);
         command.envs(variables.iter().copied());
-        command.arg(directory.path().join("root")).args(["0", TOKEN]);
-        command.stderr(std::fs::File::create(directory.path().join("log")).unwrap());
-        let server = Some(Server::ready(command, &directory.path().join("root")));
+        let server = Some(Server::logging(command, directory.path()));
         Self { directory, server }
     }
 

@@ -125,6 +125,14 @@ impl Server {
         Self { child, announcement, port, root: root.to_owned(), token: TOKEN.to_owned(), stdout, mounted: None }
     }
 
+    /// The server of `root` in a directory that a command of options starts, with its log in `log` beside that.
+    pub fn logging(mut command: Command, directory: &Path) -> Self {
+        let root = directory.join("root");
+        mkdir(&root);
+        command.arg(&root).args(["0", TOKEN]).stderr(std::fs::File::create(directory.join("log")).unwrap());
+        Self::ready(command, &root)
+    }
+
     /// Reads on until a line begins with a text; gives the rest of that line.
     pub fn line_with(&mut self, beginning: &str) -> String {
         loop {

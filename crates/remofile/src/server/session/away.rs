@@ -74,8 +74,7 @@ impl Session {
     }
 
     /// Sends operations to other threads that want to go there: one that changes something at a time, since what a client
-    /// asks for is done in turns, and however many flush or
-    /// only look.
+    /// asks for is done in turns, and however many flush or only look.
     pub(super) fn send_away(&mut self) {
         let mut is_changing = !self.may_change();
         for id in self.behind(self.last_away) {

@@ -13,7 +13,7 @@ use remofile_protocol::digest::{Digest, digest};
 use remofile_protocol::handshake::ClientIdentity;
 use remofile_protocol::path::RemotePath;
 use std::collections::BTreeSet;
-use std::sync::{Arc, Mutex, MutexGuard};
+use std::sync::{Arc, Mutex, MutexGuard, Weak};
 
 /// A disk, which outlives servers.
 #[derive(Clone)]
@@ -47,6 +47,16 @@ pub(super) struct DiskState {
     pub(super) broken: Option<String>,
     /// Contents that no client sent: what is left of files that were not flushed.
     damaged: Vec<Digest>,
+    /// The steps at which mirrors that write to it began.
+    mirrors: Vec<Weak<u64>>,
+}
+
+/// A mirror that writes to a disk, until this is dropped.
+pub(super) struct MirrorGuard {
+    /// The first step of the server of which a file on the disk may be: that at which the first of all mirrors that wrote to
+    /// the disk beside this one began. Each puts there what it has compared, whatever another has put there meanwhile.
+    pub(super) since: u64,
+    _began: Arc<u64>,
 }
 
 /// A session that writes a file, and its client.
@@ -99,6 +109,7 @@ impl Disk {
             touched: Vec::new(),
             broken: None,
             damaged: Vec::new(),
+            mirrors: Vec::new(),
         })))
     }
 
@@ -110,6 +121,15 @@ impl Disk {
     pub(super) fn store(&self, session: u64, client: Option<ClientIdentity>) -> Arc<dyn Store> {
         let (state, writer) = (self.lock(), Writer { session, client });
         Arc::new(SimulatedStore { disk: self.clone(), live: state.live.clone(), epoch: state.epoch, writer })
+    }
+
+    /// Notes a mirror that writes to the disk from a step on.
+    pub(super) fn begin_mirror(&self, step: u64) -> MirrorGuard {
+        let (mut state, began) = (self.lock(), Arc::new(step));
+        state.mirrors.retain(|other| other.strong_count() > 0);
+        let since = state.mirrors.iter().filter_map(Weak::upgrade).map(|other| *other).fold(step, u64::min);
+        state.mirrors.push(Arc::downgrade(&began));
+        MirrorGuard { since, _began: began }
     }
 
     /// Brings the disk up again after a fall.

@@ -4,7 +4,7 @@ use super::work::{Next, Part};
 use super::{Checked, Moment};
 use crate::client::{ItemMerger, LocalFlush, Present};
 use crate::plan::{Action, Answers, Draft, Plan};
-use crate::simulation::disk::{Disk, content_of};
+use crate::simulation::disk::{Disk, MirrorGuard, content_of};
 use crate::simulation::mutant::Mutant;
 use crate::simulation::sending::{Sources, Uploading};
 use crate::simulation::task::{MIRRORED, Mirror};
@@ -29,6 +29,8 @@ pub(super) struct Mirroring {
     sync: SimulatedSync,
     /// The disk of its user, for a download.
     disk: Disk,
+    /// `None` for an upload.
+    guard: Option<MirrorGuard>,
     phase: Phase,
     failures: u64,
     mutant: Option<Mutant>,
@@ -49,13 +51,14 @@ enum Phase {
 }
 
 impl Mirroring {
-    pub(super) fn begin(mirror: &Mirror, sources: &Sources, disk: &Disk, mutant: Option<Mutant>) -> Self {
+    pub(super) fn begin(mirror: &Mirror, sources: &Sources, disk: &Disk, mutant: Option<Mutant>, step: u64) -> Self {
         let options = SyncOptions { delete: mirror.deletes, checksum: mirror.checks, ..SyncOptions::default() };
         let top = if mirror.is_upload { RemotePath::root() } else { mirror.directory.clone() };
         let local = if mirror.is_upload { sources.store() } else { disk.store(0, None) };
         let (is_upload, remote, rules) = (mirror.is_upload, mirror.directory.clone(), plan_rules(&options));
         let sync = SimulatedSync { is_upload, local, top, remote, rules };
-        Self { sync, disk: disk.clone(), phase: Phase::Compare, failures: 0, mutant }
+        let guard = (!is_upload).then(|| disk.begin_mirror(step));
+        Self { sync, disk: disk.clone(), guard, phase: Phase::Compare, failures: 0, mutant }
     }
 
     /// Begins again, as an attempt or a user does.
@@ -237,18 +240,19 @@ impl Mirroring {
     }
 
     /// Looks at what a download has made, which its user believes to be what the server has.
-    pub(super) fn check_copy(&self, mirror: &Mirror, moment: &Moment<'_>, began: u64) -> Checked<()> {
+    pub(super) fn check_copy(&self, mirror: &Mirror, moment: &Moment<'_>) -> Checked<()> {
+        let Some(MirrorGuard { since, .. }) = self.guard else { return Ok(()) };
         for name in MIRRORED {
             let path = mirror.directory.join(name).map_err(|error| error.to_string())?;
             let source = self.sync.local.open(&path).ok();
             let content = source.and_then(|source| content_of(&*source));
             let is_damaged = content.as_deref().is_some_and(moment.is_damaged);
-            let is_right = moment.model.allows(&path, content.as_deref(), began);
+            let is_right = moment.model.allows(&path, content.as_deref(), since);
             // What the server has not is left here, if it is not deleted.
-            let is_left = !mirror.deletes && moment.model.allows(&path, None, began);
+            let is_left = !mirror.deletes && moment.model.allows(&path, None, since);
             if !is_right && !is_damaged && !is_left {
                 let (bytes, told) = (content.map(|content| content.len()), moment.model.told(&path));
-                return Err(format!("{path} was mirrored as {bytes:?} bytes of no version since {began}: {told}"));
+                return Err(format!("{path} was mirrored as {bytes:?} bytes of no version since {since}: {told}"));
             }
         }
         Ok(())

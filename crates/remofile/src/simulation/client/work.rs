@@ -73,7 +73,7 @@ impl Work {
                     for path in mirror.deleted() {
                         moment.model.begin(change, &path, Version::Absent, moment.step);
                     }
-                    mirroring = Some(Mirroring::begin(mirror, &own, disk, mutant));
+                    mirroring = Some(Mirroring::begin(mirror, &own, disk, mutant, moment.step));
                 }
                 sources = Some(own);
             }
@@ -175,7 +175,7 @@ impl Work {
     fn mirrored(&mut self, moment: &mut Moment<'_>) -> Checked<()> {
         let (Task::Mirror(mirror), Some(mirroring)) = (&self.task, &self.mirroring) else { return Ok(()) };
         if !mirror.is_upload {
-            return mirroring.check_copy(mirror, moment, self.began);
+            return mirroring.check_copy(mirror, moment);
         }
         for path in mirror.paths() {
             moment.model.acknowledge(self.change, &path, moment.step);

@@ -28,7 +28,9 @@ impl World {
                 return Err(format!("{path} is deleted before {missing} is there, which was to be sent: {told}"));
             }
             let is_allowed = self.model.allows(&path, content.as_deref(), self.step);
-            let is_told = state.is_in_doubt(&path) && self.model.is_unsettled(&path, self.step);
+            // What was moved before its upload was acknowledged stays in doubt there, whatever becomes of its first place.
+            let may_be_damaged = self.model.is_unsettled(&path, self.step) || self.model.may_be_of_open(&path);
+            let is_told = state.is_in_doubt(&path) && may_be_damaged;
             if !is_allowed && !is_told && path.parent().is_some_and(|parent| !parent.is_root()) {
                 let bytes = content.map(|content| content.len());
                 let told = self.model.told(&path);

@@ -176,3 +176,13 @@ fn a_home_that_cannot_be_written_is_no_failure() {
         said.ok();
     }
 }
+
+#[test]
+fn a_home_that_does_not_exist_is_not_made() {
+    let (root, above) = (directory(), directory());
+    let (server, home) = (Server::start(root.path(), &[]), above.path().join("home"));
+    let mut command = command(&server, above.path(), server.port);
+    command.args(["file", "made", "-u"]).env("HOME", &home).env_remove("XDG_STATE_HOME").env_remove("XDG_RUNTIME_DIR");
+    say(&mut command).ok();
+    assert!(!home.exists());
+}

@@ -3,7 +3,7 @@
 use crate::args::{RemoteOperand, ServerAddress, ServerName};
 use crate::failed::{Failed, Result};
 use std::ffi::OsString;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use zeroize::Zeroizing;
 
 /// The variables of the environment. An empty variable counts as none.
@@ -51,6 +51,8 @@ impl Environment {
 
     fn of(variable: impl Fn(&str) -> Option<OsString>) -> Self {
         let present = |name| variable(name).filter(|value| !value.is_empty());
+        // What is kept makes the directories that are missing: not a home, which a user of a service often has not.
+        let real_home = present("HOME").filter(|home| Path::new(home).is_dir());
         // A value that is no UTF-8 is kept as far as it can be: it will be refused as what it stands for.
         let text = |name| present(name).map(|value| value.to_string_lossy().into_owned());
         Self {
@@ -67,7 +69,7 @@ impl Environment {
             url: text("REMOFILE_URL"),
             profile: text("REMOFILE_PROFILE"),
             config: present("REMOFILE_CONFIG").map(PathBuf::from),
-            state_home: xdg_home(present("XDG_STATE_HOME"), present("HOME"), ".local/state"),
+            state_home: xdg_home(present("XDG_STATE_HOME"), real_home, ".local/state"),
             runtime_home: xdg_home(present("XDG_RUNTIME_DIR"), None, ""),
             config_home: xdg_home(present("XDG_CONFIG_HOME"), present("HOME"), ".config"),
         }

@@ -6,7 +6,7 @@ use crate::content::{UNIT, code, list, noise, path, read, write};
 use crate::double::Double;
 use remofile::protocol::path::RemotePath;
 use remofile::protocol::wire::{ErrorCode, Listed, Timestamp};
-use remofile::store::{Prefix, ReadStore, StagePlan, WriteStore};
+use remofile::store::{Prefix, ReadStore, RemovalProgress, StagePlan, WriteStore};
 use remofile_object_store::{BucketOptions, BucketStore};
 use std::sync::Arc;
 use std::time::Duration;
@@ -71,6 +71,19 @@ fn no_removal_takes_what_no_client_can_see() {
     assert_eq!(code(store.remove_tree(&path("/marker")).unwrap().step()), Some(ErrorCode::InvalidName));
     let left = double.keys();
     assert!(theirs.iter().all(|key| left.iter().any(|left| left == key)), "{left:?}");
+}
+
+#[test]
+fn names_that_no_list_of_removals_can_hold_are_removed_with_all_others() {
+    let double = Double::start();
+    for key in ["d/a", "d/b\u{fffe}", "d/b\u{ffff}/in", "d/c", "one\u{fffe}"] {
+        double.put(key, b"content", &[]);
+    }
+    let store = double.open();
+    let removed = store.remove_tree(&path("/d")).unwrap().step().unwrap();
+    assert_eq!(removed, RemovalProgress::Done { files: 4, directories: 2 });
+    store.remove(&path("/one\u{fffe}")).unwrap();
+    assert_eq!(double.keys(), [""; 0]);
 }
 
 #[test]

@@ -104,7 +104,9 @@ impl BucketStaged {
             let outcome = match copied {
                 Some((from, head)) => {
                     bucket.refuse_taken(&key, &condition).await?;
-                    bucket.client.copy(&from, &head, &key, &metadata).await
+                    // What other tools keep beside it says what the content is.
+                    let Metadata { others, headers, .. } = head.metadata.clone();
+                    bucket.client.copy(&from, &head, &key, &Metadata { others, headers, ..metadata }).await
                 }
                 None => bucket.client.put(&key, content.into(), &metadata, condition).await.map(drop),
             };

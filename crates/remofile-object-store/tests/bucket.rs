@@ -2,7 +2,7 @@
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "tests fail by panicking")]
 
-use crate::content::{UNIT, code, list, noise, path, read, write};
+use crate::content::{UNIT, code, list, noise, path, read, stage, write};
 use crate::double::Double;
 use remofile::protocol::path::RemotePath;
 use remofile::protocol::wire::{ErrorCode, Listed, Timestamp};
@@ -142,11 +142,17 @@ fn times_and_modes_are_where_rclone_has_them() {
     // What others keep there stays when a time is changed.
     double.put("kept", b"z", &[("x-amz-meta-colour", "red"), ("content-type", "text/plain")]);
     remofile::store::PosixStore::set_modified(&store, &path("/kept"), modified).unwrap();
-    let kept = double.headers("kept");
-    for (name, value) in
-        [("x-amz-meta-colour", "red"), ("content-type", "text/plain"), ("x-amz-meta-mtime", golden[1].1)]
-    {
-        assert!(kept.contains(&(name.to_owned(), value.to_owned())), "{kept:?}");
+    // And so it does when it is copied.
+    let mut staged = stage(&store, "/copy", &plan).unwrap();
+    assert_eq!(staged.share(&*store.open(&path("/kept")).unwrap()).unwrap(), Some(1));
+    staged.commit().unwrap();
+    for key in ["kept", "copy"] {
+        let kept = double.headers(key);
+        for (name, value) in
+            [("x-amz-meta-colour", "red"), ("content-type", "text/plain"), ("x-amz-meta-mtime", golden[1].1)]
+        {
+            assert!(kept.contains(&(name.to_owned(), value.to_owned())), "{key}: {kept:?}");
+        }
     }
 }
 

@@ -243,6 +243,9 @@ impl Client {
     /// Removes an object of the store's own, whatever the server may change.
     pub(crate) async fn delete_unfenced(&self, key: &str) -> StoreResult<()> {
         let path = object_path(key)?;
+        if !can_be_named(key) {
+            return absent_is_none(self.ask("DELETE", Some(key), Vec::new(), &[]).await).map(drop);
+        }
         let mut removed = self.s3.delete_stream(Box::pin(futures_util::stream::once(async { Ok(path) })));
         let removed = futures_util::StreamExt::next(&mut removed).await;
         let outcome = removed.map_or(Ok(()), |removed| removed.map(drop).map_err(|error| failure(&error)));
@@ -340,6 +343,11 @@ impl Head {
             metadata: Metadata::of(&result.attributes),
         }
     }
+}
+
+/// Reports whether a key can be in a list of keys to be removed: such lists are XML, which cannot hold these two characters.
+pub(crate) fn can_be_named(key: &str) -> bool {
+    !key.contains(['\u{fffe}', '\u{ffff}'])
 }
 
 fn absent_is_none<T>(outcome: StoreResult<T>) -> StoreResult<Option<T>> {

@@ -1,5 +1,6 @@
 //! Removals of trees.
 
+use super::client::can_be_named;
 use super::keys::{object_path, path_of, shown};
 use super::list::{Item, ListRequest};
 use super::store::Bucket;
@@ -134,19 +135,26 @@ pub(crate) async fn remove_all<'k>(
     keys: impl Iterator<Item = &'k String> + Clone,
     mut gone: impl FnMut(usize),
 ) -> StoreResult<()> {
-    let paths: Vec<_> = keys.clone().map(|key| object_path(key)).collect::<StoreResult<_>>()?;
+    let (listed, others): (Vec<_>, Vec<_>) = keys.clone().enumerate().partition(|(_, key)| can_be_named(key));
+    let paths: Vec<_> = listed.iter().map(|(_, key)| object_path(key)).collect::<StoreResult<_>>()?;
     let removals = async {
         let mut removed = object_store::ObjectStore::delete_stream(
             &bucket.client.s3,
             futures_util::stream::iter(paths.into_iter().map(Ok)).boxed(),
         );
-        let (mut number, mut failed) = (0, Ok(()));
+        let (mut numbers, mut failed) = (listed.iter().map(|(number, _)| *number), Ok(()));
         while let Some(outcome) = removed.next().await {
+            let number = numbers.next();
             match outcome.map_err(|error| super::errors::failure(&error)) {
                 Err(failure) if failure.code != ErrorCode::NotFound => failed = failed.and(Err(failure)),
-                _ => gone(number),
+                _ => number.into_iter().for_each(&mut gone),
             }
-            number += 1;
+        }
+        for (number, key) in others {
+            match bucket.client.delete_unfenced(key).await {
+                Ok(()) => gone(number),
+                Err(failure) => failed = failed.and(Err(failure)),
+            }
         }
         failed
     };

@@ -104,7 +104,9 @@ impl BucketStaged {
             let outcome = match copied {
                 Some((from, head)) => {
                     bucket.refuse_taken(&key, &condition).await?;
-                    bucket.client.copy(&from, &head, &key, &metadata).await
+                    // What other tools keep beside it says what the content is.
+                    let Metadata { others, headers, .. } = head.metadata.clone();
+                    bucket.client.copy(&from, &head, &key, &Metadata { others, headers, ..metadata }).await
                 }
                 None => bucket.client.put(&key, content.into(), &metadata, condition).await.map(drop),
             };
@@ -125,14 +127,26 @@ impl BucketStaged {
             upload.send(std::mem::take(&mut self.buffer), &self.metadata)?;
         }
         let Some((number, parts)) = upload.finish()? else { return Ok(()) };
-        let (bucket, key, plan) = (&self.bucket, &self.key, &self.plan);
+        let (bucket, key, plan, metadata, bytes) =
+            (&self.bucket, &self.key, &self.plan, &self.metadata, upload.sent_bytes());
         bucket.client.wait(async {
             let condition = bucket.condition(key, plan, None).await?;
             // Not every service has a condition for this; between the look and the end only this server writes.
-            bucket.refuse_taken(key, &condition).await?;
+            let before = bucket.client.head(key).await?;
+            if before.is_some() && matches!(condition, Condition::Absent) {
+                return Err(ErrorCode::AlreadyExists.into());
+            }
             let ended = bucket.client.end_upload(key, &number, parts).await;
             bucket.cache.forget(key);
-            ended
+            match ended {
+                // If the answer is lost, the service is asked again, and does not know any more what it has ended.
+                Err(failure) if failure.code == ErrorCode::PartialChanged => {
+                    let there = bucket.client.head(key).await?;
+                    let is_ended = there.is_some_and(|there| is_made_of(&there, before.as_ref(), bytes, metadata));
+                    if is_ended { Ok(()) } else { Err(failure) }
+                }
+                ended => ended,
+            }
         })
     }
 }
@@ -227,6 +241,13 @@ impl Staged for BucketStaged {
 /// Reports whether a file is large enough for its partial to be kept, and its version known.
 pub(crate) fn is_worth_keeping(plan: &StagePlan) -> bool {
     plan.size.is_some_and(|size| size >= LEAST_PARTIAL_BYTES) && plan.modified.is_some()
+}
+
+/// Reports whether an object is what an upload has become: of its size, time and mode, and not what was there before.
+fn is_made_of(there: &Head, before: Option<&Head>, bytes: u64, metadata: &Metadata) -> bool {
+    let of = |metadata: &Metadata| (metadata.modified, metadata.mode.map(|mode| mode & 0o777));
+    let is_new = before.is_none_or(|before| !before.is_same(there));
+    is_new && there.size == bytes && of(&there.metadata) == of(metadata)
 }
 
 pub(crate) fn directory_in_the_way() -> Failure {

@@ -85,6 +85,11 @@ impl Upload {
         self.record.upload.is_some()
     }
 
+    /// Returns the bytes in parts that were sent or are.
+    pub(crate) fn sent_bytes(&self) -> u64 {
+        self.sent
+    }
+
     /// Returns the bytes of a part of a file of this size.
     pub(crate) fn part_bytes(&self, size: Option<u64>) -> usize {
         let least = self.bucket.client.options.part_bytes;

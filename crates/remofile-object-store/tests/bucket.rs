@@ -2,11 +2,11 @@
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "tests fail by panicking")]
 
-use crate::content::{UNIT, code, list, noise, path, read, write};
+use crate::content::{UNIT, code, list, noise, path, read, stage, write};
 use crate::double::Double;
 use remofile::protocol::path::RemotePath;
 use remofile::protocol::wire::{ErrorCode, Listed, Timestamp};
-use remofile::store::{Prefix, ReadStore, StagePlan, WriteStore};
+use remofile::store::{Prefix, ReadStore, RemovalProgress, StagePlan, WriteStore};
 use remofile_object_store::{BucketOptions, BucketStore};
 use std::sync::Arc;
 use std::time::Duration;
@@ -74,6 +74,19 @@ fn no_removal_takes_what_no_client_can_see() {
 }
 
 #[test]
+fn names_that_no_list_of_removals_can_hold_are_removed_with_all_others() {
+    let double = Double::start();
+    for key in ["d/a", "d/b\u{fffe}", "d/b\u{ffff}/in", "d/c", "one\u{fffe}"] {
+        double.put(key, b"content", &[]);
+    }
+    let store = double.open();
+    let removed = store.remove_tree(&path("/d")).unwrap().step().unwrap();
+    assert_eq!(removed, RemovalProgress::Done { files: 4, directories: 2 });
+    store.remove(&path("/one\u{fffe}")).unwrap();
+    assert_eq!(double.keys(), [""; 0]);
+}
+
+#[test]
 fn a_removal_that_fails_in_a_directory_of_a_bucket_tells_nothing_of_what_is_above() {
     let double = Double::start();
     for key in ["above/d//odd", "above/d/file"] {
@@ -129,11 +142,17 @@ fn times_and_modes_are_where_rclone_has_them() {
     // What others keep there stays when a time is changed.
     double.put("kept", b"z", &[("x-amz-meta-colour", "red"), ("content-type", "text/plain")]);
     remofile::store::PosixStore::set_modified(&store, &path("/kept"), modified).unwrap();
-    let kept = double.headers("kept");
-    for (name, value) in
-        [("x-amz-meta-colour", "red"), ("content-type", "text/plain"), ("x-amz-meta-mtime", golden[1].1)]
-    {
-        assert!(kept.contains(&(name.to_owned(), value.to_owned())), "{kept:?}");
+    // And so it does when it is copied.
+    let mut staged = stage(&store, "/copy", &plan).unwrap();
+    assert_eq!(staged.share(&*store.open(&path("/kept")).unwrap()).unwrap(), Some(1));
+    staged.commit().unwrap();
+    for key in ["kept", "copy"] {
+        let kept = double.headers(key);
+        for (name, value) in
+            [("x-amz-meta-colour", "red"), ("content-type", "text/plain"), ("x-amz-meta-mtime", golden[1].1)]
+        {
+            assert!(kept.contains(&(name.to_owned(), value.to_owned())), "{key}: {kept:?}");
+        }
     }
 }
 

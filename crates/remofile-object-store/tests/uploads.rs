@@ -151,6 +151,38 @@ fn an_upload_that_a_slow_service_does_not_end_is_kept() {
 }
 
 #[test]
+fn an_upload_whose_end_was_not_answered_is_told_as_what_it_is() {
+    let content = noise(40 * UNIT);
+    let plan = StagePlan { replace: true, ..plan_of(&content) };
+    for is_there in [false, true] {
+        let double = Double::start();
+        let store = double.open();
+        // What is there has the same size and time: only that it was replaced tells the one from the other.
+        if is_there {
+            let mut staged = stage(&store, "/file", &plan).unwrap();
+            staged.write(&vec![0; content.len()]).unwrap();
+            staged.commit().unwrap();
+        }
+        let before = is_there.then(|| double.content("file"));
+        let mut staged = stage(&store, "/file", &plan).unwrap();
+        staged.write(&content).unwrap();
+        // Another tool gives it up, so that nothing is made of it.
+        double.lock().uploads.clear();
+        assert_eq!(code(staged.commit()), Some(ErrorCode::PartialChanged));
+        assert_eq!(before, double.keys().first().map(|key| double.content(key)));
+
+        let mut staged = stage(&store, "/file", &plan).unwrap();
+        staged.write(&content).unwrap();
+        double.lock().faults.loses_ends = 1;
+        staged.commit().unwrap();
+        assert!(double.content("file") == content);
+        let state = double.lock();
+        assert_eq!(state.faults.loses_ends, 0);
+        assert!(state.objects.keys().all(|key| !key.contains("uploads/")));
+    }
+}
+
+#[test]
 fn a_second_interruption_loses_nothing_of_what_the_first_kept() {
     let content = noise(30 * UNIT);
     let (double, plan) = (Double::start(), plan_of(&content));

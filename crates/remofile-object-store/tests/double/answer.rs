@@ -116,6 +116,9 @@ fn list_parts(state: &State, request: &Request) -> Answer {
 
 fn delete_many(state: &mut State, request: &Request) -> Answer {
     let body = String::from_utf8(request.body.clone()).unwrap();
+    if body.contains(['\u{fffe}', '\u{ffff}']) {
+        return Answer::error(400, "MalformedXML");
+    }
     let mut answer = "<DeleteResult>".to_owned();
     for key in body.split("<Key>").skip(1).map(|rest| rest.split("</Key>").next().unwrap()) {
         let key = key

@@ -81,6 +81,8 @@ pub(crate) struct Faults {
     pub(crate) has_no_conditions: bool,
     /// Closes so many connections without an answer, after it has done what was asked.
     pub(crate) loses_answers: u32,
+    /// As `loses_answers`, of requests that make an object of parts.
+    pub(crate) loses_ends: u32,
     /// Keys in a page of a listing at most.
     pub(crate) page: Option<usize>,
     /// Lists what was removed as well.
@@ -254,6 +256,10 @@ fn answer_with_faults(state: &mut State, request: &Request) -> Option<(Answer, b
     let answer = answer::answer(state, request);
     if is_change && state.faults.loses_answers > 0 {
         state.faults.loses_answers -= 1;
+        return None;
+    }
+    if is_end && state.faults.loses_ends > 0 {
+        state.faults.loses_ends -= 1;
         return None;
     }
     let cuts = state.faults.cuts > 0 && request.method == "GET" && answer.body.len() > 100;

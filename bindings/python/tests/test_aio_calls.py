@@ -101,8 +101,8 @@ def test_calls_that_wait_for_others_take_nobody_s_turn(options, root, local):
             slowly = {"bytes_per_second": 2_000_000, "progress": lambda *_: loop.call_soon_threadsafe(began.set)}
             holding = begun(holder.synchronize_upload(local, "/held", **slowly))
             await began.wait()
-            waiting = [begun(client.write_bytes("/held/foo", b"%d" % n)) for n in range(300)]
-            other = [begun(client.write_bytes(f"/held/{n}", b"")) for n in range(60)]
+            waiting = [begun(client.write_bytes("/held/foo", b"%d" % n)) for n in range(100)]
+            other = [begun(client.write_bytes(f"/held/{n}", b"")) for n in range(30)]
             await client.status()
             await asyncio.gather(*(client.write_bytes(f"/{n}", b"content") for n in range(100)))
             assert not holding.done() and not any(call.done() for call in waiting + other)

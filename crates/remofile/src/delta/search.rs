@@ -157,6 +157,12 @@ impl Search {
         self.remote.recipe(self.remote_bytes)
     }
 
+    /// Returns both recipes: that of the local file, then that of the remote one. Tests look at both of one search.
+    #[cfg(test)]
+    pub(super) fn recipes(self) -> (Vec<Piece>, Vec<Piece>) {
+        (self.local.recipe(self.local_bytes), self.remote.recipe(self.remote_bytes))
+    }
+
     /// Returns the number of bytes of which the strong hash was computed.
     #[cfg(test)]
     pub(super) fn hashed(&self) -> u64 {

@@ -17,9 +17,7 @@ fn literals(local: &Memory, remote: &Memory) -> (u64, u64) {
 }
 
 fn literals_of(local: &Memory, remote: &Memory, at_once: usize) -> (u64, u64) {
-    let search = || search_ahead(local, remote, at_once).search;
-    let (upload, download) = (search(), search());
-    let (upload, download) = (upload.local_recipe(), download.remote_recipe());
+    let (upload, download) = search_ahead(local, remote, at_once).search.recipes();
     assert!(makes(&upload, &local.bytes, &remote.bytes), "the local file out of the remote one");
     assert!(makes(&download, &remote.bytes, &local.bytes), "the remote file out of the local one");
     (literal_bytes(&upload), literal_bytes(&download))

@@ -205,10 +205,18 @@ impl<'a> MessageWriter<'a> {
 }
 
 /// Makes a buffer at least `length` bytes long. It never gets shorter, so that nothing is zeroed twice.
-fn ensure(bytes: &mut Vec<u8>, length: usize) {
-    if bytes.len() < length {
-        bytes.resize(length, 0);
+pub(super) fn ensure(bytes: &mut Vec<u8>, length: usize) {
+    if bytes.len() >= length {
+        return;
     }
+    if bytes.len() > length / 2 {
+        bytes.resize(length, 0);
+        return;
+    }
+    // New memory is zero already, where `resize` sets what it adds: in builds for tests byte by byte.
+    let mut longer = vec![0; length];
+    longer[..bytes.len()].copy_from_slice(bytes);
+    *bytes = longer;
 }
 
 /// Received bytes that are no whole record yet.
@@ -313,9 +321,7 @@ impl InBuffer {
     pub(super) fn fill(&mut self, stream: &mut Socket) -> Result<bool, LinkError> {
         // The buffer grows with the record at hand, not to the largest that may come.
         let record_bytes = self.record_bytes()?.unwrap_or(0);
-        if self.bytes.len() < CACHE_LINE_BYTES + record_bytes + READ_AHEAD {
-            self.bytes.resize(CACHE_LINE_BYTES + record_bytes + READ_AHEAD, 0);
-        }
+        ensure(&mut self.bytes, CACHE_LINE_BYTES + record_bytes + READ_AHEAD);
         let start = aligned_start(&self.bytes);
         self.bytes.copy_within(self.start..self.end, start);
         (self.start, self.end) = (start, start + self.end - self.start);

@@ -1,6 +1,6 @@
 //! One connection of the ZeroMQ carrier: frames in, messages out, and back.
 
-use super::buffer::MessageWriter;
+use super::buffer::{MessageWriter, ensure};
 use super::error::LinkError;
 use super::line::{Line, MOST_AT_REST};
 use super::socket::{moved, write_parts};
@@ -268,9 +268,7 @@ impl Input {
             self.bytes.copy_within(self.start..self.end, 0);
             (self.start, self.end) = (0, self.end - self.start);
         }
-        if self.bytes.len() < needed + READ_AHEAD {
-            self.bytes.resize(needed + READ_AHEAD, 0);
-        }
+        ensure(&mut self.bytes, needed + READ_AHEAD);
         match moved(|| stream.read(&mut self.bytes[self.end..]))? {
             None => Ok(false),
             Some(0) if self.end == 0 => Err(LinkError::Closed),

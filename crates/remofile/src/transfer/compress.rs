@@ -175,7 +175,7 @@ impl Decompressor {
             return Err(broken(format_args!("a compressed block of {size} bytes, more than {MAX_BLOCK_BYTES}")));
         }
         if self.content.len() < size {
-            self.content.resize(size, 0);
+            self.content = vec![0; size];
         }
         let content = &mut self.content[..size];
         match self.inner.decompress_to_buffer(block, content) {

@@ -353,7 +353,10 @@ impl Sending {
             // The monitor sees whole chunks, which may be longer than what a message still holds.
             if chunks.taken == chunks.bytes.len() {
                 let remaining = self.size - at;
-                chunks.bytes.resize(usize::try_from(remaining).unwrap_or(usize::MAX).min(chunks.size), 0);
+                let length = usize::try_from(remaining).unwrap_or(usize::MAX).min(chunks.size);
+                if chunks.bytes.len() != length {
+                    chunks.bytes = vec![0; length];
+                }
                 chunks.taken = 0;
                 read_all(&*self.source, &mut chunks.bytes, at)?;
                 monitor.chunk(&chunks.bytes, remaining, self.size, &self.path)?;

@@ -212,6 +212,11 @@ impl Staged for NotingParts {
         Ok(())
     }
 
+    fn commit_alone(self: Box<Self>) -> StoreResult<bool> {
+        self.note("commit_alone");
+        Ok(true)
+    }
+
     fn try_commit(&mut self) -> StoreResult<()> {
         self.note("try_commit");
         Ok(())
@@ -346,6 +351,7 @@ fn stage_all(store: &dyn Store) {
     staged.try_commit().unwrap();
     staged.begin_commit();
     staged.commit().unwrap();
+    assert!(stage().commit_alone().unwrap());
     stage().retain_partial();
     let root = store.directory(&RemotePath::root()).unwrap();
     let StagedDirectory { directory, staged } = root.stage_directory(&name, None).unwrap().unwrap();

@@ -131,7 +131,9 @@ impl BegunCopy {
 
 fn is_fresh(file: &Path, now: SystemTime) -> bool {
     let modified = fs::symlink_metadata(file).and_then(|metadata| metadata.modified());
-    modified.is_ok_and(|modified| now.duration_since(modified).unwrap_or_default() < KEPT_FOR)
+    // A time to come is of a clock that was wrong: for a week's worth the file may be of a moment ago.
+    let age = |modified| now.duration_since(modified).unwrap_or_else(|error| error.duration());
+    modified.is_ok_and(|modified| age(modified) < KEPT_FOR)
 }
 
 /// Removes the files of copies that were begun long ago.
@@ -164,6 +166,10 @@ mod tests {
         let file = OpenOptions::new().write(true).open(own.file.as_ref().unwrap()).unwrap();
         file.set_modified(SystemTime::now() - KEPT_FOR).unwrap();
         assert!(!own.is_unfinished());
+        file.set_modified(SystemTime::now() + KEPT_FOR / 2).unwrap();
+        assert!(own.is_unfinished(), "the clock was set back");
+        file.set_modified(SystemTime::now() + KEPT_FOR * 2).unwrap();
+        assert!(!own.is_unfinished(), "a clock that was far ahead would keep it for years");
         other.begin();
         assert!(!own.file.as_ref().unwrap().exists(), "it was forgotten");
     }

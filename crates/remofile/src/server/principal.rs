@@ -7,7 +7,7 @@
 use super::bandwidth::Bandwidth;
 use super::options::ServerOptions;
 use crate::blocking::Slice;
-use crate::store::{Metered, Meters, Prefix, Quota, Store, Unshared};
+use crate::store::{Metered, Meters, Prefix, Quota, Store, Unshared, places_of_nothing};
 use crate::tokens::TokenEntry;
 use remofile_protocol::handshake::ChunkSizes;
 use remofile_protocol::handshake::{MAX_PLACES, Place, ServerHello};
@@ -286,12 +286,15 @@ fn scoped(store: &Arc<dyn Store>, principal: &Principal) -> Arc<dyn Store> {
 }
 
 /// Returns the places of a directory of the store and of those above it, the nearest first. `of_root` are those of the
-/// store's root.
+/// store's root. Who sees a directory for the root learns from their number nothing of how deep that is: there are as many of
+/// each directory.
 fn places_seen(store: &dyn Store, directory: &RemotePath, of_root: Vec<Place>) -> Vec<Place> {
     let below = std::iter::successors(Some(directory.clone()), RemotePath::parent).filter(|path| !path.is_root());
     // Without its own, the first would be taken for it: then none is told.
     let below: Option<Vec<Place>> = below.map(|path| store.place(&path)).collect();
-    below.map_or_else(Vec::new, |below| below.into_iter().chain(of_root).take(MAX_PLACES).collect())
+    let Some(below) = below else { return Vec::new() };
+    let others = (!below.is_empty()).then(places_of_nothing).into_iter().flatten();
+    below.into_iter().chain(of_root).chain(others).take(MAX_PLACES).collect()
 }
 
 /// The store has no words of its own.

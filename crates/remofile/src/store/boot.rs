@@ -20,3 +20,8 @@ pub(super) fn place_of(device: u64, inode: u64) -> Option<Place> {
     // The line break is what the system ends its text with: programs of other versions digest it, too.
     (!boot.is_empty()).then(|| Place(digest(format!("remofile {boot}\n {device} {inode}").as_bytes())))
 }
+
+/// Returns places that no directory has, and that nobody tells from others who does not know the machine's boot.
+pub(crate) fn places_of_nothing() -> impl Iterator<Item = Place> {
+    (0..).map_while(|number| place_of(u64::MAX, number))
+}

@@ -49,6 +49,7 @@ mod wrappers;
 mod write;
 
 pub use append_file::AppendFile;
+pub(crate) use boot::places_of_nothing;
 pub use buffer::ReadBuffer;
 pub use durable::{DurableStore, FlushMark, Fsync};
 pub use fence::Fence;

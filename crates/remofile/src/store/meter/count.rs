@@ -14,7 +14,7 @@ const MOST_LINKS: usize = 40;
 /// Those of the store if it cannot be listed.
 pub(super) fn count(store: &dyn Store, directory: &RemotePath) -> StoreResult<u64> {
     let visible = match visible_bytes(store, directory) {
-        _ if followed(store, directory) != *directory => 0,
+        _ if followed(store, directory, &RemotePath::root()) != *directory => 0,
         Err(failure) if failure.code == ErrorCode::NotFound => 0,
         // A file has taken its place.
         Err(failure) if failure.code == ErrorCode::NotADirectory => store.stat(directory).map_or(0, |file| file.size),
@@ -24,7 +24,8 @@ pub(super) fn count(store: &dyn Store, directory: &RemotePath) -> StoreResult<u6
         return Ok(visible);
     }
     let partials = store.partials()?.into_iter();
-    let inside = partials.filter(|partial| place_of(store, &partial.path).is_within(directory));
+    let everywhere = RemotePath::root();
+    let inside = partials.filter(|partial| place_of(store, &partial.path, &everywhere).is_within(directory));
     Ok(inside.fold(visible, |sum, partial| sum.saturating_add(partial.received)))
 }
 
@@ -41,17 +42,18 @@ pub(super) fn visible_bytes(store: &dyn Store, directory: &RemotePath) -> StoreR
     Ok(bytes)
 }
 
-/// Returns the path of what a path names, with no link on the way to it. A link that it ends with is not followed.
-pub(super) fn place_of(store: &dyn Store, path: &RemotePath) -> RemotePath {
-    resolved(store, path, false)
+/// Returns the path of what a path names, with no link on the way to it. A link that it ends with is not followed. What leads
+/// out of `scope`, where nothing is done by this path, is returned as it is named: nothing is looked at there.
+pub(super) fn place_of(store: &dyn Store, path: &RemotePath, scope: &RemotePath) -> RemotePath {
+    resolved(store, path, scope, false)
 }
 
-/// Returns the path of what a path leads to, with no link in it.
-pub(super) fn followed(store: &dyn Store, path: &RemotePath) -> RemotePath {
-    resolved(store, path, true)
+/// Returns the path of what a path leads to, with no link in it. What leads out of `scope` is returned as it is named.
+pub(super) fn followed(store: &dyn Store, path: &RemotePath, scope: &RemotePath) -> RemotePath {
+    resolved(store, path, scope, true)
 }
 
-fn resolved(store: &dyn Store, path: &RemotePath, follows_last: bool) -> RemotePath {
+fn resolved(store: &dyn Store, path: &RemotePath, scope: &RemotePath, follows_last: bool) -> RemotePath {
     if !store.capabilities().has(Capability::Links) {
         return path.clone();
     }
@@ -67,6 +69,9 @@ fn resolved(store: &dyn Store, path: &RemotePath, follows_last: bool) -> RemoteP
                 Err(_) => return path.clone(),
             },
         };
+        if !real.is_within(scope) && !scope.is_within(&real) {
+            return path.clone();
+        }
         if (left.is_empty() && !follows_last) || links == MOST_LINKS {
             continue;
         }

@@ -336,14 +336,19 @@ impl Meters {
         }
     }
 
-    /// Returns the path of what a path names, with no link on the way to it.
-    pub(in crate::store) fn place_of(&self, path: &RemotePath) -> RemotePath {
-        place_of(&*self.store, path)
+    /// Returns the path of what a path names, with no link on the way to it, unless it leads out of `scope`.
+    pub(in crate::store) fn place_of(&self, path: &RemotePath, scope: &RemotePath) -> RemotePath {
+        place_of(&*self.store, path, scope)
     }
 
     /// Returns the path of what a path leads to, with no link in it.
     pub fn followed(&self, path: &RemotePath) -> RemotePath {
-        followed(&*self.store, path)
+        self.followed_within(path, &RemotePath::root())
+    }
+
+    /// As [`Meters::followed`], unless it leads out of `scope`.
+    pub(in crate::store) fn followed_within(&self, path: &RemotePath, scope: &RemotePath) -> RemotePath {
+        followed(&*self.store, path, scope)
     }
 
     /// Counts the bytes of the files below a directory.

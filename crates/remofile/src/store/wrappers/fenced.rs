@@ -256,6 +256,23 @@ struct FencedStaged {
     fence: Arc<dyn Fence>,
 }
 
+impl FencedStaged {
+    fn commit_by<T>(mut self, commit: impl FnOnce(Box<dyn Staged>) -> StoreResult<T>) -> StoreResult<T> {
+        // A disk may take long for that, so the look that counts comes after it, right before the file becomes visible.
+        if pass(&self.fence).is_ok() {
+            self.inner.prepare_commit()?;
+        }
+        match pass(&self.fence) {
+            Ok(()) => commit(self.inner),
+            Err(failure) => {
+                // Nothing is wrong with what was written.
+                self.inner.retain_partial();
+                Err(failure)
+            }
+        }
+    }
+}
+
 impl Staged for FencedStaged {
     fn write(&mut self, bytes: &[u8]) -> StoreResult<()> {
         self.inner.write(bytes)
@@ -316,19 +333,12 @@ impl Staged for FencedStaged {
         self.inner.prepare_commit()
     }
 
-    fn commit(mut self: Box<Self>) -> StoreResult<()> {
-        // A disk may take long for that, so the look that counts comes after it, right before the file becomes visible.
-        if pass(&self.fence).is_ok() {
-            self.inner.prepare_commit()?;
-        }
-        match pass(&self.fence) {
-            Ok(()) => self.inner.commit(),
-            Err(failure) => {
-                // Nothing is wrong with what was written.
-                self.inner.retain_partial();
-                Err(failure)
-            }
-        }
+    fn commit(self: Box<Self>) -> StoreResult<()> {
+        self.commit_by(|inner| inner.commit())
+    }
+
+    fn commit_alone(self: Box<Self>) -> StoreResult<bool> {
+        self.commit_by(|inner| inner.commit_alone())
     }
 
     fn try_commit(&mut self) -> StoreResult<()> {

@@ -7,6 +7,7 @@ use crate::store::{
     Removal, ResumeStore, Source, Store, StoreResult, Walk, WriteStore, target,
 };
 use remofile_protocol::handshake::Place;
+use remofile_protocol::limits::MAX_PATH_BYTES;
 use remofile_protocol::path::RemotePath;
 use remofile_protocol::wire::{
     AttributeSet, Attributes, DiskSpace, Entry, ErrorCode, Failure, Kind, Special, Timestamp,
@@ -16,6 +17,9 @@ use std::time::{Duration, SystemTime};
 
 /// Links that are followed on the way to one thing at most.
 const MOST_LINKS: usize = 40;
+
+/// Bytes of a path that are kept for that of the directory, be it shorter: else what still fits would tell its length.
+const KEPT_FOR_TOP: usize = 4096;
 
 /// One directory of a store as a store of its own. What is outside of it does not exist: it is in no failure, no listing
 /// and no partial, and no link leads there.
@@ -131,9 +135,14 @@ impl Prefix {
 
     /// The place of names below the top.
     fn at(&self, names: &str) -> StoreResult<RemotePath> {
+        const MOST: usize = MAX_PATH_BYTES - KEPT_FOR_TOP;
+        let too_long = |bytes| {
+            Failure::new(ErrorCode::InvalidName).because(format_args!("the path has {bytes} bytes, more than {MOST}"))
+        };
         match names.trim_start_matches('/') {
             "" => Ok(self.top.clone()),
-            names => Ok(self.top.join(names)?),
+            names if names.len() >= MOST => Err(too_long(names.len() + 1)),
+            names => self.top.join(names).map_err(|_| too_long(names.len() + 1)),
         }
     }
 

@@ -26,7 +26,7 @@ pub enum StoreCall {
     Stage,
     /// [`Staged::write`] and [`Staged::write_hole`].
     Write,
-    /// [`Staged::commit`].
+    /// [`Staged::commit`] and [`Staged::commit_alone`].
     Commit,
     /// [`WriteStore::remove`], and each step of a removal of a tree.
     Remove,

@@ -23,11 +23,19 @@ struct Noting {
     calls: Calls,
 }
 
-struct NotingParts(Calls);
+struct NotingParts {
+    calls: Calls,
+    /// True if a walk has told all that there is: who counts what there is walks to the end.
+    has_ended: bool,
+}
 
 impl NotingParts {
+    fn new(calls: &Calls) -> Self {
+        Self { calls: Arc::clone(calls), has_ended: false }
+    }
+
     fn note(&self, call: &'static str) {
-        self.0.lock().unwrap().insert(call);
+        self.calls.lock().unwrap().insert(call);
     }
 }
 
@@ -69,7 +77,7 @@ impl Source for NotingSource {
 impl Walk for NotingParts {
     fn next(&mut self) -> Option<Listed> {
         self.note("next");
-        Some(Listed::Entry(entry()))
+        (!std::mem::replace(&mut self.has_ended, true)).then(|| Listed::Entry(entry()))
     }
 
     fn skip_directory(&mut self) {
@@ -123,12 +131,12 @@ impl Removal for NotingParts {
 
 impl Directory for NotingParts {
     fn stage(&self, _: &FileName, _: &StagePlan) -> StoreResult<Box<dyn Staged>> {
-        Ok(Box::new(Self(Arc::clone(&self.0))))
+        Ok(Box::new(Self::new(&self.calls)))
     }
 
     fn stage_directory(&self, _: &FileName, _: Option<u32>) -> Option<StoreResult<StagedDirectory>> {
         self.note("stage_directory");
-        let part = || Box::new(Self(Arc::clone(&self.0)));
+        let part = || Box::new(Self::new(&self.calls));
         Some(Ok(StagedDirectory { directory: part(), staged: Some(part()) }))
     }
 
@@ -212,6 +220,11 @@ impl Staged for NotingParts {
         Ok(())
     }
 
+    fn commit_alone(self: Box<Self>) -> StoreResult<bool> {
+        self.note("commit_alone");
+        Ok(true)
+    }
+
     fn try_commit(&mut self) -> StoreResult<()> {
         self.note("try_commit");
         Ok(())
@@ -229,7 +242,7 @@ impl Staged for NotingParts {
 
 impl Noting {
     fn parts(&self) -> Box<NotingParts> {
-        Box::new(NotingParts(Arc::clone(&self.calls)))
+        Box::new(NotingParts::new(&self.calls))
     }
 }
 
@@ -346,6 +359,7 @@ fn stage_all(store: &dyn Store) {
     staged.try_commit().unwrap();
     staged.begin_commit();
     staged.commit().unwrap();
+    assert!(stage().commit_alone().unwrap());
     stage().retain_partial();
     let root = store.directory(&RemotePath::root()).unwrap();
     let StagedDirectory { directory, staged } = root.stage_directory(&name, None).unwrap().unwrap();

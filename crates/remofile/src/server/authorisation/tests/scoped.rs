@@ -6,14 +6,17 @@
 
 use super::*;
 use crate::server::Server;
-use crate::store::{MemoryStore, StagePlan, places};
+use crate::store::{MemoryStore, Prefix, ReadStore, StagePlan, WriteStore, places};
 use crate::tokens::{LiveTokens, TokenEntry};
 use crate::{
     Client, ClientOptions, Error, OpenOptions, RetryOptions, Silent, SyncOptions, TransferOptions, Wait,
     synchronize_download, synchronize_upload,
 };
+use remofile_protocol::handshake::{MAX_PLACES, Place};
+use remofile_protocol::limits::MAX_PATH_BYTES;
 use remofile_protocol::path::FileName;
 use remofile_protocol::token::Token;
+use std::collections::HashSet;
 use std::net::{IpAddr, Ipv4Addr};
 use std::path::Path;
 use std::thread::JoinHandle;
@@ -193,6 +196,40 @@ fn a_client_on_the_same_machine_is_told_where_the_root_of_its_principal_is() {
     let refused = into_itself(&root.join("inner"), &mut served.client);
     assert!(matches!(&refused, Err(Error::Local(failure)) if failure.code == ErrorCode::IntoItself), "{refused:?}");
     assert_eq!(Served::memory().client.server().unwrap().places, []);
+}
+
+#[test]
+fn the_places_that_a_principal_is_told_do_not_tell_how_deep_its_root_is() {
+    let told = |inner: &str| {
+        let root = tempfile::tempdir().unwrap();
+        std::fs::create_dir_all(root.path().join(inner.trim_start_matches('/'))).unwrap();
+        let store = Arc::new(LocalStore::open(root.path(), StoreOptions::default()).unwrap()) as Arc<dyn Store>;
+        let principal = Principal { root: remote(inner), ..Principal::unlimited(&ServerOptions::default()) };
+        let of_root = places(root.path());
+        Grant::new(principal, &store, &ServerOptions::default(), of_root, Arc::default()).hello.places
+    };
+    let (near, deep) = (told("/a"), told("/a/b/c/d"));
+    assert_eq!((near.len(), deep.len()), (MAX_PLACES, MAX_PLACES));
+    let different: HashSet<Place> = deep.iter().copied().collect();
+    assert_eq!(different.len(), MAX_PLACES);
+}
+
+#[test]
+fn how_long_a_path_may_be_does_not_tell_how_long_that_of_the_root_is() {
+    let told = |inner: &str| {
+        let store = MemoryStore::new();
+        store.make_directory(&remote(inner), false, true).unwrap();
+        let store = Prefix::new(Arc::new(store), remote(inner)).unwrap();
+        let name = format!("/{}", "x".repeat(127));
+        [12_288, 12_416, MAX_PATH_BYTES - 512, MAX_PATH_BYTES].map(|bytes| {
+            let refused = store.stat(&remote(&name.repeat(bytes / name.len()))).unwrap_err();
+            (refused.code, refused.detail)
+        })
+    };
+    let (near, deep) = (told("/a"), told(&"/deep".repeat(200)));
+    assert_eq!(near, deep);
+    assert_eq!(near[0].0, ErrorCode::NotFound);
+    assert_eq!(near[1], (ErrorCode::InvalidName, Some("the path has 12416 bytes, more than 12288".to_owned())));
 }
 
 #[test]

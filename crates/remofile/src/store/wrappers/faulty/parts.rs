@@ -147,6 +147,13 @@ struct FaultyStaged {
     begun: Option<StoreResult<()>>,
 }
 
+impl FaultyStaged {
+    fn may_commit(self) -> StoreResult<Box<dyn Staged>> {
+        let Self { inner, faults, begun } = self;
+        begun.unwrap_or_else(|| faults.pass(StoreCall::Commit)).map(|()| inner)
+    }
+}
+
 impl Staged for FaultyStaged {
     fn write(&mut self, bytes: &[u8]) -> StoreResult<()> {
         self.faults.pass(StoreCall::Write)?;
@@ -216,9 +223,11 @@ impl Staged for FaultyStaged {
     }
 
     fn commit(self: Box<Self>) -> StoreResult<()> {
-        let Self { inner, faults, begun } = *self;
-        begun.unwrap_or_else(|| faults.pass(StoreCall::Commit))?;
-        inner.commit()
+        self.may_commit()?.commit()
+    }
+
+    fn commit_alone(self: Box<Self>) -> StoreResult<bool> {
+        self.may_commit()?.commit_alone()
     }
 
     fn try_commit(&mut self) -> StoreResult<()> {

@@ -16,7 +16,11 @@ impl Fence for Falling {
 }
 
 fn staged(root: &Path, fence: &Arc<Falling>) -> Box<dyn Staged> {
-    let options = StoreOptions { fsync: Fsync::Each, ..StoreOptions::default() };
+    staged_with(root, Fsync::Each, fence)
+}
+
+fn staged_with(root: &Path, fsync: Fsync, fence: &Arc<Falling>) -> Box<dyn Staged> {
+    let options = StoreOptions { fsync, ..StoreOptions::default() };
     let local = Arc::new(LocalStore::open(root, options).unwrap());
     let store = Fenced::new(local, Arc::clone(fence) as Arc<dyn Fence>);
     let directory = store.directory(&RemotePath::root()).unwrap();
@@ -48,6 +52,15 @@ fn commit_behind_the_fence(commit: impl FnOnce(Box<dyn Staged>) -> StoreResult<(
 fn a_file_whose_flush_outlasts_the_fence_does_not_become_visible() {
     commit_behind_the_fence(|staged| staged.commit());
     commit_behind_the_fence(|mut staged| staged.try_commit());
+    commit_behind_the_fence(|staged| staged.commit_alone().map(|_| ()));
+}
+
+#[test]
+fn the_only_file_of_an_operation_is_on_the_disk_without_a_flush_of_what_others_write() {
+    let (root, fence) = (tempfile::tempdir().unwrap(), Arc::new(Falling::default()));
+    let mut staged = staged_with(root.path(), Fsync::End, &fence);
+    staged.end_writing().unwrap();
+    assert!(staged.commit_alone().unwrap(), "its name waits for a flush of the whole file system");
 }
 
 #[test]

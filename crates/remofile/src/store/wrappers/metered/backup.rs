@@ -17,7 +17,7 @@ pub(super) struct MeteredBackup {
 
 impl MeteredBackup {
     pub(super) fn prepare(context: &Arc<Context>, path: &RemotePath, to: &RemotePath) -> StoreResult<Self> {
-        let place = context.meters.place_of(to);
+        let place = context.place_of(to);
         let mut reservation = context.reservation(&place);
         context.grow(&place, &mut reservation, Need { bytes: context.size_of(path), freed: 0 })?;
         let inner = context.inner.prepare_backup(path, to)?;
@@ -27,7 +27,7 @@ impl MeteredBackup {
 
 /// Gives a file another name, which counts as another file.
 pub(super) fn add_name(context: &Arc<Context>, of: &RemotePath, path: &RemotePath, replace: bool) -> StoreResult<bool> {
-    let place = context.meters.place_of(path);
+    let place = context.place_of(path);
     let mut reservation = context.reservation(&place);
     context.grow(&place, &mut reservation, Need { bytes: context.size_of(of), freed: 0 })?;
     let _moment = context.meters.begin_moment(&[&place]);

@@ -18,6 +18,8 @@ pub(super) struct Context {
     pub(super) inner: Arc<dyn Store>,
     pub(super) meters: Arc<Meters>,
     limit: Option<Limit>,
+    /// The directory that the store is confined to.
+    scope: RemotePath,
 }
 
 /// Bytes that are to be reserved, and those that make room for them.
@@ -36,12 +38,27 @@ struct Ends {
 impl Context {
     pub(super) fn new(inner: Arc<dyn Store>, meters: Arc<Meters>, quota: Option<Quota>) -> Self {
         let limit = quota.map(|quota| Limit { meter: meters.meter(&quota.directory), bytes: quota.bytes });
-        Self { inner, meters, limit }
+        Self { inner, meters, limit, scope: RemotePath::root() }
     }
 
     /// The same around another view of the store.
     pub(super) fn around(&self, inner: Arc<dyn Store>) -> Self {
-        Self { inner, meters: Arc::clone(&self.meters), limit: self.limit.clone() }
+        Self { inner, meters: Arc::clone(&self.meters), limit: self.limit.clone(), scope: self.scope.clone() }
+    }
+
+    /// The same around a view of the store that is confined to a directory.
+    pub(super) fn confined(&self, inner: Arc<dyn Store>, scope: &RemotePath) -> Self {
+        Self { scope: scope.clone(), ..self.around(inner) }
+    }
+
+    /// Returns the path of what a path names, with no link on the way to it.
+    pub(super) fn place_of(&self, path: &RemotePath) -> RemotePath {
+        self.meters.place_of(path, &self.scope)
+    }
+
+    /// Returns the path of what a path leads to, with no link in it.
+    pub(super) fn followed(&self, path: &RemotePath) -> RemotePath {
+        self.meters.followed_within(path, &self.scope)
     }
 
     /// Sees to it that what is used is counted again now and then. Not to be called in the moment of a change.
@@ -194,7 +211,7 @@ impl Context {
         if self.meters.is_empty() {
             return change();
         }
-        let place = self.meters.place_of(path);
+        let place = self.place_of(path);
         let _moment = self.meters.begin_moment(&[&place]);
         let freed = size(&place);
         let made = change()?;
@@ -210,7 +227,7 @@ impl Context {
     }
 
     pub(super) fn rename(&self, source: &RemotePath, destination: &RemotePath, replace: bool) -> StoreResult<()> {
-        let (from, to) = (self.meters.place_of(source), self.meters.place_of(destination));
+        let (from, to) = (self.place_of(source), self.place_of(destination));
         if from == to {
             return self.inner.rename(source, destination, replace);
         }

@@ -43,7 +43,7 @@ impl Drop for GrownElsewhere {
 impl MeteredEditing {
     pub(super) fn open(context: &Arc<Context>, path: &RemotePath, create: bool) -> StoreResult<Self> {
         let inner = context.inner.edit(path, create)?;
-        let (place, identity) = (context.meters.followed(path), context.inner.identity(path).ok());
+        let (place, identity) = (context.followed(path), context.inner.identity(path).ok());
         let grown = GrownElsewhere { context: Arc::clone(context), place: place.clone(), reservations: Vec::new() };
         Ok(Self { inner, context: Arc::clone(context), path: path.clone(), place, identity, grown })
     }

@@ -263,8 +263,8 @@ impl Store for Metered {
     }
 
     fn confined(&self, directory: &RemotePath) -> Option<Arc<dyn Store>> {
-        let confined = self.context.inner.confined(directory);
-        confined.map(|inner| Arc::new(Self { context: Arc::new(self.context.around(inner)) }) as Arc<dyn Store>)
+        let confined = self.context.inner.confined(directory)?;
+        Some(Arc::new(Self { context: Arc::new(self.context.confined(confined, directory)) }))
     }
 }
 

@@ -16,7 +16,7 @@ pub(super) struct MeteredRemoval {
 impl MeteredRemoval {
     pub(super) fn new(context: &Arc<Context>, mut inner: Box<dyn Removal>, path: &RemotePath) -> Self {
         inner.count_bytes();
-        let place = context.meters.place_of(path);
+        let place = context.place_of(path);
         Self { inner, context: Arc::clone(context), place, noted: 0 }
     }
 }

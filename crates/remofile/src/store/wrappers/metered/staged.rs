@@ -19,7 +19,7 @@ pub(super) struct MeteredDirectory {
 
 impl MeteredDirectory {
     pub(super) fn new(context: &Arc<Context>, inner: Box<dyn Directory>, path: &RemotePath) -> Self {
-        let place = context.meters.followed(path);
+        let place = context.followed(path);
         Self { context: Arc::clone(context), inner, path: path.clone(), place }
     }
 }
@@ -29,7 +29,7 @@ impl MeteredDirectory {
     fn target(&self, name: &FileName, plan: &StagePlan) -> StoreResult<(RemotePath, RemotePath)> {
         let path = self.path.child(name)?;
         if plan.through_link && self.context.inner.read_link(&path).is_ok() {
-            let place = self.context.meters.followed(&path);
+            let place = self.context.followed(&path);
             return Ok((place.clone(), place));
         }
         Ok((path, self.place.child(name)?))

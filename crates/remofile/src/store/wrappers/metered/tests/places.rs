@@ -1,6 +1,9 @@
 //! Directories in each other, and what goes from one to another.
 
 use super::*;
+use crate::store::{ReadStore, Source, Walk, Wrapper, forward};
+use remofile_protocol::wire::{Entry, Special};
+use std::sync::Mutex;
 
 #[test]
 fn what_is_below_several_directories_counts_for_each() {
@@ -99,4 +102,80 @@ fn what_is_reached_by_links_counts_where_it_is() {
         remove_tree(store, "/a/way").unwrap();
         assert_eq!((scene.used("/a"), scene.used("/b")), (0, 107));
     }
+}
+
+/// A store that notes where links are looked for.
+struct Looking {
+    inner: LocalStore,
+    looked: Mutex<Vec<RemotePath>>,
+}
+
+impl Wrapper for Looking {
+    fn inner(&self) -> &dyn Store {
+        &self.inner
+    }
+}
+
+impl ReadStore for Looking {
+    fn stat(&self, path: &RemotePath) -> StoreResult<Entry> {
+        self.inner.stat(path)
+    }
+
+    fn walk(&self, directory: &RemotePath, recursive: bool) -> StoreResult<Box<dyn Walk>> {
+        self.inner.walk(directory, recursive)
+    }
+
+    fn open(&self, path: &RemotePath) -> StoreResult<Box<dyn Source>> {
+        self.inner.open(path)
+    }
+
+    fn read_link(&self, path: &RemotePath) -> StoreResult<String> {
+        self.looked.lock().unwrap().push(path.clone());
+        self.inner.read_link(path)
+    }
+
+    fn special(&self, path: &RemotePath) -> StoreResult<Special> {
+        self.inner.special(path)
+    }
+
+    fn identity(&self, path: &RemotePath) -> StoreResult<u128> {
+        self.inner.identity(path)
+    }
+}
+
+forward!(WriteStore for Looking);
+forward!(ResumeStore for Looking);
+forward!(PosixStore for Looking);
+forward!(DurableStore for Looking);
+
+impl Store for Looking {
+    fn confined(&self, directory: &RemotePath) -> Option<Arc<dyn Store>> {
+        self.inner.confined(directory)
+    }
+}
+
+#[test]
+fn nothing_is_looked_at_behind_a_link_that_leads_out_of_the_directory_of_a_token() {
+    let root = tempfile::tempdir().unwrap();
+    let inner = LocalStore::open(root.path(), StoreOptions::default()).unwrap();
+    inner.make_directory(&path("/in/d"), false, true).unwrap();
+    inner.make_directory(&path("/secret"), false, true).unwrap();
+    inner.keep_link(&path("/in/out"), "../secret", false).unwrap();
+    inner.keep_link(&path("/in/way"), "d", false).unwrap();
+    let store = Arc::new(Looking { inner, looked: Mutex::default() });
+    let meters = Meters::eager(Arc::clone(&store) as Arc<dyn Store>);
+    assert!(meters.await_count(&path("/in"), LONG));
+    let quota = Some(Quota { directory: path("/in"), bytes: 100 });
+    let confined = Metered::new(Arc::clone(&meters), quota).confined(&path("/in")).unwrap();
+    write(&*confined, "/in/way/f", 10).unwrap();
+    assert_eq!(code(write(&*confined, "/in/out/f", 10)), Some(ErrorCode::OutsideRoot));
+    for outside in ["/in/out/f", "/in/out/d/f"] {
+        assert_eq!(code(confined.remove(&path(outside))), Some(ErrorCode::OutsideRoot));
+        assert_eq!(code(confined.rename(&path(outside), &path("/in/x"), true)), Some(ErrorCode::OutsideRoot));
+        assert_eq!(code(confined.rename(&path("/in/d/f"), &path(outside), true)), Some(ErrorCode::OutsideRoot));
+        assert_eq!(code(confined.remove_tree(&path(outside))), Some(ErrorCode::OutsideRoot));
+    }
+    let looked = store.looked.lock().unwrap();
+    assert!(!looked.iter().any(|looked| looked.is_within(&path("/secret"))), "{looked:?}");
+    assert_eq!(meters.used(&path("/in")), Some(10));
 }

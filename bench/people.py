@@ -229,7 +229,7 @@ class Repeated:
 
 
 def measure_plain_writes(large, scratch, seconds):
-    """What the disk alone makes of it: p99 in milliseconds of a small file that is written, flushed and renamed."""
+    """Returns the p99 in milliseconds of a small file that is written, flushed and renamed beside copies of a large one."""
     copy, content, taken = scratch / "copy", os.urandom(FILE_BYTES), []
     end = time.perf_counter() + seconds
     with Repeated(lambda: shutil.copyfile(large, copy), copy.unlink):

@@ -128,7 +128,8 @@ impl Distant {
 
     /// Reports whether an operation that had nothing to do may have something now.
     fn may_go_on(&self, turn: &OperationTurn<'_, '_>) -> bool {
-        self.has_news || turn.credit != self.turn.credit || self.ready_at().is_some_and(|at| at <= turn.now)
+        let is_ready = || self.operation().and_then(Operation::ready_at).is_some_and(|at| at <= turn.now);
+        self.has_news || turn.credit != self.turn.credit || is_ready()
     }
 }
 

@@ -128,6 +128,31 @@ fn a_distant_store_is_told_as_one_that_is_near() {
 }
 
 #[test]
+fn a_download_at_a_limited_rate_from_a_distant_store_goes_on_when_its_time_has_come() {
+    let mut session = scene().session(1);
+    let mut request = download_of(16 * MIB, None);
+    if let Request::Download { send_options, .. } = &mut request {
+        *send_options = Some(SendOptions { bytes_per_second: Some(MIB), ..SendOptions::default() });
+    }
+    ask(&mut session, 1, request);
+    let (mut now, mut payload) = (NOW, Vec::new());
+    loop {
+        let mut message = MessageWriter::new(&mut payload, 0, DEFAULT_PAYLOAD_BYTES as usize);
+        match session.produce(now, &mut message).unwrap() {
+            Turn::Message(Header { body: Body::Signal(Signal::Done { .. }), .. }) => break,
+            Turn::Message(_) | Turn::Work => {}
+            Turn::Nothing if session.await_work() => {}
+            Turn::Nothing => {
+                let ready_at = session.operations.values().filter_map(Running::ready_at).min().unwrap();
+                assert!(ready_at > now, "its time has come, and nothing is done");
+                now = ready_at;
+            }
+        }
+    }
+    assert!(now >= Duration::from_secs(2), "3 MiB were sent in {now:?}");
+}
+
+#[test]
 fn sources_that_are_named_while_a_distant_store_is_looked_at_are_sent() {
     let scene = scene();
     let gate = scene.faults.gate(StoreCall::Stat);

@@ -6,10 +6,13 @@ if operations had happened one at a time, each between its beginning and its end
 wrote may be there or not, but not halfway.
 """
 
+import dataclasses
 import hashlib
+import json
 import random
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 from pathlib import Path
@@ -133,7 +136,18 @@ def check_path(path, clients):
     left = explain(events)
     if left:
         lines = [f"client {event.client} {event.kind} {event.value} [{event.begin:.4f}, {event.end:.4f}]" for event in left]
-        raise Failed(f"{len(events)} operations are not linearizable; the explanations end near: {'; '.join(lines)}")
+        kept = keep(path, events)
+        raise Failed(
+            f"{len(events)} operations are not linearizable, all of them are in {kept}; the explanations end near: {'; '.join(lines)}"
+        )
+
+
+def keep(path, events):
+    """Writes events to a file that stays, and returns its name: another run would be another history."""
+    name = path.strip("/").replace("/", "-")
+    with tempfile.NamedTemporaryFile("w", prefix=f"remofile-history-{name}-", suffix=".json", delete=False) as file:
+        json.dump([dataclasses.asdict(event) for event in events], file)
+        return file.name
 
 
 def check_left(served):

@@ -13,7 +13,8 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "tools"))
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "reliability"))
 from harness import Failed
 
-START_SECONDS = 30
+# A server waits for its object store for 90 s.
+START_SECONDS = 120
 STOP_SECONDS = 20
 COMMAND_SECONDS = 60
 

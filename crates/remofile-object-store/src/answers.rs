@@ -49,9 +49,9 @@ impl Answers {
         self.has_answered.load(Ordering::Relaxed)
     }
 
-    /// Notes an answer: one that is worth another attempt does not show that the service is the one that was meant.
-    pub(crate) fn note_answer(&self, address: &str, is_useful: bool) {
-        if is_useful {
+    /// Notes an answer, and whether it shows that a service is there: what stands in front of one may answer in its place.
+    pub(crate) fn note_answer(&self, address: &str, is_of_service: bool) {
+        if is_of_service {
             self.has_answered.store(true, Ordering::Relaxed);
         }
         if self.lock_trouble().take().is_some() {

@@ -1,7 +1,7 @@
 //! Requests that the crate of object stores does not have, signed with its signer and sent with its HTTP client.
 
 use super::client::Client;
-use super::errors::{failure, is_ordinary, is_passing, no_credentials, refused, silent, words};
+use super::errors::{failure, is_ordinary, is_passing, no_credentials, refused, service_code, silent, words};
 use super::options::{FIRST_PAUSE, LONGEST_PAUSE};
 use bytes::Bytes;
 use object_store::aws::AwsAuthorizer;
@@ -13,8 +13,8 @@ use std::time::{Duration, Instant};
 /// The names and values behind the question mark of an address.
 pub(crate) type Query = Vec<(&'static str, String)>;
 
-/// The patience with a service that has never answered: it may be that its address is wrong.
-const FIRST_PATIENCE: Duration = Duration::from_secs(10);
+/// The time for which a machine is asked for credentials.
+const CREDENTIALS_PATIENCE: Duration = Duration::from_secs(10);
 
 /// The failure of a request that was made once.
 enum Unanswered {
@@ -47,13 +47,12 @@ impl Client {
             encode(value, false, &mut address);
         }
         let (begun, mut pause) = (Instant::now(), FIRST_PAUSE);
-        let has_answered = self.answers.has_answered();
-        let patience = if has_answered { self.options.patience } else { FIRST_PATIENCE.min(self.options.patience) };
         loop {
             let unanswered = match self.ask_once(method, &address, headers).await {
                 Ok(body) => return Ok(body),
                 Err(unanswered) => unanswered,
             };
+            let patience = self.patience();
             let is_over = begun.elapsed() + pause >= patience;
             match unanswered {
                 Unanswered::Final(failure, said) => return Err(self.refused(failure, &said)),
@@ -69,6 +68,12 @@ impl Client {
             tokio::time::sleep(pause).await;
             pause = LONGEST_PAUSE.min(pause * 2);
         }
+    }
+
+    /// Returns the time for which a request is repeated: short while nothing shows that a service is there.
+    fn patience(&self) -> Duration {
+        let whole = self.options.patience;
+        if self.answers.has_answered() { whole } else { self.options.first_patience.min(whole) }
     }
 
     fn refused(&self, failure: Failure, error: &str) -> Failure {
@@ -87,7 +92,10 @@ impl Client {
         self.answers.note_clock(answer.headers().get("date").and_then(|date| date.to_str().ok()));
         let status = answer.status().as_u16();
         let body = answer.into_body().bytes().await.map_err(|error| Unanswered::Silent(words(&error)))?;
-        self.answers.note_answer(&self.bucket_url, !is_passing(status));
+        // Also the error of a service that is busy, or has lost some of its nodes, has a code that no other program gives.
+        let is_of_service =
+            !is_passing(status) || service_code(&String::from_utf8_lossy(&body)).is_some_and(|code| !code.is_empty());
+        self.answers.note_answer(&self.bucket_url, is_of_service);
         // A copy may fail behind the status that it began with.
         let is_error = (200..=299).contains(&status) && body.windows(6).take(512).any(|bytes| bytes == b"<Error");
         let (failure, said) = match status {
@@ -127,7 +135,7 @@ impl Client {
         if !self.is_signed {
             return Ok(());
         }
-        let found = tokio::time::timeout(FIRST_PATIENCE, self.s3.credentials().get_credential()).await;
+        let found = tokio::time::timeout(CREDENTIALS_PATIENCE, self.s3.credentials().get_credential()).await;
         match found {
             Ok(Ok(_)) => Ok(()),
             Ok(Err(error)) => {

@@ -4,6 +4,8 @@ use super::hex::hex;
 use remofile::protocol::token::Token;
 use remofile::protocol::wire::{ErrorCode, Failure};
 use serde::{Deserialize, Serialize};
+use std::io::ErrorKind;
+use std::path::Path;
 
 /// The content of the object.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -44,7 +46,7 @@ impl Claim {
     /// Reports whether it is of one process, of this machine, that is gone.
     pub(crate) fn is_dead(&self, here: &Self) -> bool {
         let is_here = !self.is_shared() && !self.machine.is_empty() && self.machine == here.machine;
-        is_here && self.process != here.process && !std::path::Path::new(&format!("/proc/{}", self.process)).exists()
+        is_here && self.process != here.process && is_gone(self.process)
     }
 
     /// Reports whether what is stored is this claim, or that of another server that shares it.
@@ -87,5 +89,37 @@ impl Claim {
             ),
         };
         Failure::new(ErrorCode::Other).because(why)
+    }
+}
+
+/// Reports whether a process does nothing any more. Its number may stay, until the process that started it asks how it ended.
+fn is_gone(process: u32) -> bool {
+    match std::fs::read_to_string(format!("/proc/{process}/stat")) {
+        // The name of the program stands in parentheses before its state, and may have any letters.
+        Ok(status) => status.rsplit_once(") ").is_some_and(|(_, rest)| rest.starts_with(['Z', 'X'])),
+        // Where processes of other users are hidden, so is the first one: then nobody knows.
+        Err(error) => error.kind() == ErrorKind::NotFound && Path::new("/proc/1").exists(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::process::{Command, Stdio};
+
+    #[test]
+    fn a_process_that_was_killed_is_gone_before_anybody_asks_how_it_ended() {
+        let here = Claim::new(None);
+        let mut child = Command::new("cat").stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+        let claim = Claim { process: child.id(), ..Claim::new(None) };
+        assert!(!claim.is_dead(&here) && !here.is_dead(&here));
+        child.kill().unwrap();
+        // Its output ends when it does, and it is a zombie then until it is waited for.
+        std::io::copy(&mut child.stdout.take().unwrap(), &mut std::io::sink()).unwrap();
+        while !claim.is_dead(&here) {
+            std::thread::yield_now();
+        }
+        child.wait().unwrap();
+        assert!(claim.is_dead(&here));
     }
 }

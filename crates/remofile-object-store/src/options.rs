@@ -20,6 +20,8 @@ pub struct BucketOptions {
     pub directory_mode: Option<u32>,
     /// The longest time for which a request is made again and again while the service is silent or busy.
     pub patience: Duration,
+    /// The same while nothing has shown that a service is there: it may be that its address is wrong.
+    pub first_patience: Duration,
     /// The longest silence of a service, before it begins to answer or within an answer, after which it is asked again.
     pub answer_timeout: Duration,
     /// The same for requests that carry content, or have the service copy it. The time begins with the request, so it covers
@@ -56,6 +58,7 @@ impl Default for BucketOptions {
             file_mode: None,
             directory_mode: None,
             patience: Duration::from_secs(90),
+            first_patience: Duration::from_secs(10),
             answer_timeout: Duration::from_secs(30),
             content_timeout: Duration::from_secs(600),
             part_bytes: 8 * 1024 * 1024,

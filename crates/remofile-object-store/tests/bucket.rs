@@ -214,6 +214,20 @@ fn a_busy_service_is_asked_again_and_one_that_stays_so_is_told_of() {
 }
 
 #[test]
+fn a_store_is_opened_at_a_service_that_is_busy_at_first() {
+    let double = Double::start();
+    let options = BucketOptions { first_patience: Duration::ZERO, ..double.options() };
+    double.lock().faults.busy = 2;
+    double.open_with(options.clone()).unwrap();
+    assert_eq!(double.lock().faults.busy, 0);
+    // What only stands in front of a service says nothing of it.
+    double.lock().faults.refuses = Some((503, ""));
+    let begun = double.lock().requests.len();
+    assert!(double.open_with(options).unwrap_err().to_string().contains("busy"));
+    assert_eq!(double.lock().requests.len(), begun + 1);
+}
+
+#[test]
 fn what_the_service_refuses_is_told_with_what_to_do() {
     let double = Double::start();
     double.put("file", b"content", &[]);

@@ -153,7 +153,7 @@ impl Coordination {
             }
             Err(JoinError::Unreachable(why) | JoinError::Refused(why)) => {
                 self.coordinated.note(Standing::Lost(why.clone()));
-                if *told != why {
+                if is_news(&why, told) {
                     tracing::error!(coordinator, "clients read, and change nothing: {why}");
                     *told = why;
                 }
@@ -354,9 +354,27 @@ impl Coordination {
     }
 }
 
+/// Reports whether a reason is another one than the last that was told. Some name the age of what is in the way, which grows.
+fn is_news(why: &str, told: &str) -> bool {
+    let is_digit = |letter: char| letter.is_ascii_digit();
+    why.replace(is_digit, "") != told.replace(is_digit, "")
+}
+
 /// A server that was never served leaves as well.
 impl Drop for Coordination {
     fn drop(&mut self) {
         self.leave_all();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_reason_is_told_once_though_the_age_in_it_grows() {
+        let refused = |age: u64| format!("a server (process 7 on one, {age} s ago) serves this bucket: stop it first");
+        assert!(is_news(&refused(9), "") && is_news(&refused(9), "the coordinator does not answer"));
+        assert!(!is_news(&refused(10), &refused(9)));
     }
 }

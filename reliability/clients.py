@@ -130,15 +130,20 @@ class Client:
         self.events.append((path, Event(kind, value, begin, end, self.number)))
 
 
-def check_path(path, clients):
-    """Fails if what all clients saw of a path cannot have happened one at a time."""
-    events = [event for client in clients for name, event in client.events if name == path]
-    left = explain(events)
+def events_of(path, clients):
+    """The operations of all clients on a path."""
+    return [event for client in clients for name, event in client.events if name == path]
+
+
+def check_path(path, clients, is_regular=False):
+    """Fails if what all clients saw of a path cannot have happened one at a time, or on a regular register (linearizable.py)."""
+    events = events_of(path, clients)
+    left = explain(events, is_regular)
     if left:
         lines = [f"client {event.client} {event.kind} {event.value} [{event.begin:.4f}, {event.end:.4f}]" for event in left]
         kept = keep(path, events)
         raise Failed(
-            f"{len(events)} operations are not linearizable, all of them are in {kept}; the explanations end near: {'; '.join(lines)}"
+            f"{len(events)} operations are not {'those of a regular register' if is_regular else 'linearizable'}, all of them are in {kept}; the explanations end near: {'; '.join(lines)}"
         )
 
 

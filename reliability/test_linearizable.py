@@ -38,6 +38,40 @@ class AcceptedTest(unittest.TestCase):
         self.accept(write("a", 0), remove(2, 3), read(None, 4, 5))
 
 
+class RegularTest(unittest.TestCase):
+    """Histories that are not linearizable, and are those of a regular register."""
+
+    def accept(self, *events):
+        self.assertTrue(explain(events))
+        self.assertIsNone(explain(events, is_regular=True))
+
+    def refuse(self, *events):
+        self.assertTrue(explain(events, is_regular=True))
+
+    def test_the_new_one_and_then_the_old_one_while_it_is_written(self):
+        self.accept(write("a", 0, 1), write("b", 2, 9), read("b", 3, 4), read("a", 5, 6), read("b", 10, 11))
+        self.accept(write("a", 0, 1), remove(2, 9), read(None, 3, 4), read("a", 5, 6), read(None, 10, 11))
+
+    def test_what_nobody_saw_end_is_seen_by_some_until_the_next_change_is_done(self):
+        lost = [write("a", 0, 1), write("b", 2), read("b", 3, 4), read("a", 5, 6), read("b", 7, 8)]
+        self.accept(*lost)
+        self.accept(*lost, write("c", 9, 10), read("c", 11, 12))
+        self.refuse(*lost, write("c", 9, 10), read("b", 11, 12))
+        self.refuse(*lost, write("c", 9, 10), read("a", 11, 12))
+        self.accept(write("a", 0, 1), remove(2), read(None, 3, 4), read("a", 5, 6), read(None, 7, 8))
+        self.accept(write("a", 0), remove(1, 2), write("b", 3), read("b", 4, 5), read(None, 6, 7), read("b", 8, 9))
+
+    def test_a_change_that_is_done_is_seen_by_all(self):
+        self.refuse(write("a", 0, 1), write("b", 2, 3), read("a", 4, 5))
+        self.refuse(write("a", 0, 1), write("b", 2, 9), read("b", 3, 4), read("a", 10, 11))
+        self.refuse(write("a", 0, 1), remove(2, 3), read("a", 4, 5))
+        self.refuse(write("a", 0, 1), read(None, 2, 3))
+
+    def test_nothing_is_seen_before_it_is_begun(self):
+        self.refuse(write("a", 0, 1), read("b", 2, 3), write("b", 4, 5))
+        self.refuse(write("a", 0, 1), read("b", 2, 3), write("b", 4))
+
+
 class RefusedTest(unittest.TestCase):
     def refuse(self, *events):
         self.assertTrue(explain(events))

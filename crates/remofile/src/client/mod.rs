@@ -62,8 +62,9 @@ use remofile_protocol::path::RemotePath;
 use remofile_protocol::wire::{Done, ErrorCode, Failure, Request};
 use servers::repeated::{Repeated, changes_nothing, is_lost};
 use session::asking_again::while_busy;
-use session::call::{After, Handler, Session, closed, gone};
+use session::call::{After, Session, closed, gone};
 use session::context::CallContext;
+use session::handler::Handler;
 use session::idle::Idle;
 use session::lane_choice::LaneChoice;
 use session::traffic::Traffic;
@@ -238,7 +239,7 @@ impl Client {
         let (context, protocol) = (self.context(), self.options.protocol);
         let mut once = || {
             self.again(Repeated::of(request), &context, |client, context| {
-                client.call_in(context, request.clone(), &mut session::call::Plain::new(&mut on_waiting))
+                client.call_in(context, request.clone(), &mut session::handler::Plain::new(&mut on_waiting))
             })
         };
         let result = match protocol {

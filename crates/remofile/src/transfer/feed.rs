@@ -1,5 +1,6 @@
 //! The feed: the files that are to be sent, one after the other.
 
+use super::below::{Below, join, leads_astray, stays_within};
 use super::feeding::{FedFile, FeedItem, Feeding, FoundItem, Judge, Next, Verdict};
 use super::file_recipe::FileRecipe;
 use super::filter::Filter;
@@ -7,7 +8,7 @@ use super::memory::Recent;
 use super::origins::{NextOrigin, Origin, Origins};
 use super::permit::{Access, Permit};
 use super::roll::{Called, Roll, RollCall};
-use crate::store::{Store, StoreResult, Walk, removed_since};
+use crate::store::{StoreResult, removed_since};
 use remofile_protocol::digest::digest;
 use remofile_protocol::path::RemotePath;
 use remofile_protocol::wire::{self, ErrorCode, Failure, Kind, Links, Listed, OnConflict};
@@ -52,19 +53,6 @@ pub struct Feed {
     held: Option<StoreResult<FoundItem>>,
     /// Path and top of the entry that the last failure is about; `None` of a source.
     failed: Option<(String, usize)>,
-}
-
-/// A directory that is being walked.
-struct Below {
-    store: Arc<dyn Store>,
-    /// Path of the origin, from which the ancestors of a link are looked for.
-    top: RemotePath,
-    /// Bytes of the origin's own path at the destination, and the slash behind.
-    top_bytes: usize,
-    base: RemotePath,
-    path: String,
-    shown: String,
-    walk: Box<dyn Walk>,
 }
 
 impl Feed {
@@ -421,77 +409,4 @@ fn left_out() -> Failure {
 
 fn special() -> Failure {
     Failure::new(ErrorCode::Skipped).because("it is a device, socket or pipe: '--devices' transfers it")
-}
-
-/// Reports whether a link at this path, below a source, leads to something in that source.
-#[must_use]
-pub fn stays_within(link: &str, target: &str) -> bool {
-    if target.starts_with('/') {
-        return false;
-    }
-    let mut depth = link.matches('/').count();
-    for name in target.split('/') {
-        match name {
-            "" | "." => {}
-            ".." if depth == 0 => return false,
-            ".." => depth -= 1,
-            _ => depth += 1,
-        }
-    }
-    true
-}
-
-fn leads_astray() -> Failure {
-    Failure::new(ErrorCode::Skipped).because("it is a symbolic link that leads nowhere, or out")
-}
-
-/// Returns the path that a path leads to when every link on the way is followed.
-fn real_path(store: &dyn Store, path: &RemotePath) -> StoreResult<RemotePath> {
-    super::real_path::real_path(store, path).map_err(|failure| match failure.code {
-        ErrorCode::OutsideRoot | ErrorCode::LinkLoop => leads_astray(),
-        _ => failure,
-    })
-}
-
-impl Below {
-    /// Refuses a link that leads out of the tree that is sent.
-    fn refuse_leading_out(&self, link: &RemotePath) -> StoreResult<()> {
-        let top = real_path(&*self.store, &self.top)?;
-        if real_path(&*self.store, link)?.is_within(&top) { Ok(()) } else { Err(leads_astray()) }
-    }
-
-    /// Refuses a link to a directory that it is in: following it would have no end.
-    fn refuse_loop(&self, link: &RemotePath) -> StoreResult<()> {
-        let target = self.store.identity(link)?;
-        let mut ancestor = link.parent();
-        while let Some(directory) = ancestor.filter(|directory| directory.is_within(&self.top)) {
-            if self.store.identity(&directory)? == target {
-                return Err(Failure::new(ErrorCode::Skipped).because("it is a symbolic link to a directory it is in"));
-            }
-            ancestor = directory.parent();
-        }
-        Ok(())
-    }
-
-    /// Reports whether rules admit the entry that the last failure is about: they apply to its name as it is on the disk.
-    fn unlisted_is_meant(&self, filter: &Filter) -> bool {
-        let above = self.base.relative_to(&self.top).unwrap_or_default();
-        self.walk.unlisted().is_none_or(|unlisted| filter.admits_unlisted(above, unlisted))
-    }
-
-    /// Replaces the store's path in a failure by the path as the user knows it.
-    fn rename(&self, failure: Failure) -> Failure {
-        let below = failure.path.as_deref().and_then(|path| path.strip_prefix(self.base.as_str()));
-        let shown = join(&self.shown, below.unwrap_or_default().trim_start_matches('/'));
-        failure.at(shown)
-    }
-}
-
-fn join(base: &str, below: &str) -> String {
-    match (base, below) {
-        ("", _) => below.to_owned(),
-        (_, "") => base.to_owned(),
-        _ if base.ends_with('/') => format!("{base}{below}"),
-        _ => format!("{base}/{below}"),
-    }
 }

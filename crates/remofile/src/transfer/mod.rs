@@ -6,11 +6,12 @@
 //! before it is visible. Non-goals: credit and the course of the operation belong to the session.
 //!
 //! On the way out: `origins` and `local` are what a user named, `pattern` and `filter` what that stands
-//! for, `feed` finds and opens it (`feeding` has the words for that), `census` counts it before and `roll` knows later what is missing, `packer` fills messages, `sending` with one file. On the way in:
+//! for, `feed` finds and opens it (`feeding` has the words for that, `below` the directories), `census` counts it before and `roll` knows later what is missing, `packer` fills messages, `sending` with one file. On the way in:
 //! `unpacker` takes messages apart (`intake` says how), `receiving` one file of them, `named_backup` has what it replaces, `conflict` knows what becomes of what is
 //! in the way, `resume` what was kept of earlier attempts. `copying` copies within one store, `moving` moves what cannot be renamed there, `forwarding` passes on what comes from another server. `attributes` come when all content is there. `permit` is asked about each path, `pace` and `chunks` measure, `compress` shrinks.
 
 mod attributes;
+mod below;
 mod census;
 mod change;
 mod check;
@@ -52,6 +53,7 @@ mod unpacker;
 mod unpacking;
 
 pub use attributes::{AttributesFeed, GivenAttributes};
+pub use below::stays_within;
 pub use census::{Census, Counted};
 pub use change::Change;
 pub use chunks::Chunker;
@@ -59,7 +61,7 @@ pub use compress::{CompressLevel, Compressor, Decompressor};
 pub use conflict::numbered_path;
 pub use copying::{Copied, CopyEffect, CopyOptions, Copying};
 pub use digesting::{ChosenHash, ContentHash, Digesting};
-pub use feed::{Feed, FeedOptions, stays_within};
+pub use feed::{Feed, FeedOptions};
 pub use feeding::{FedFile, FeedItem, Feeding, FoundItem, Judge, Next, Verdict};
 pub use file_recipe::FileRecipe;
 pub use filter::Filter;

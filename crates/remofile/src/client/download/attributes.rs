@@ -6,7 +6,7 @@ use crate::client::abilities::{KeptAttributes, kept_attributes};
 use crate::client::download::plan::{Arriving, DownloadPlan};
 use crate::client::download::selecting::Selecting;
 use crate::client::listing::handler::decode;
-use crate::client::session::call::{Handler, OngoingCall};
+use crate::client::session::handler::{Handler, OngoingCall};
 use crate::client::transfer::attempts::Attempts;
 use crate::client::transfer::progress_recorder::ProgressRecorder;
 use crate::error::{Error, Result};

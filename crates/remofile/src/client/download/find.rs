@@ -6,7 +6,7 @@ use crate::client::download::earlier::{EarlierHere, Version};
 use crate::client::download::plan::{Arriving, DownloadPlan, Expected};
 use crate::client::download::selecting::{Chosen, Selecting};
 use crate::client::listing::handler::decode;
-use crate::client::session::call::{Handler, OngoingCall};
+use crate::client::session::handler::{Handler, OngoingCall};
 use crate::client::transfer::attempts::Attempts;
 use crate::client::transfer::conflict_policy::{ConflictDecision, ConflictPolicy, is_same};
 use crate::client::transfer::progress_recorder::ProgressRecorder;

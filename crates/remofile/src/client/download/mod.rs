@@ -6,6 +6,7 @@ pub(super) mod earlier;
 pub(super) mod find;
 pub(super) mod flush;
 pub(super) mod foretell;
+mod handler;
 pub(super) mod item_merger;
 pub(super) mod linking;
 pub(super) mod plan;

@@ -1,7 +1,7 @@
 //! Sources that are named one by one, behind their request.
 
 use crate::carrier::Produced;
-use crate::client::session::call::OngoingCall;
+use crate::client::session::handler::OngoingCall;
 use crate::error::{Error, Result};
 use remofile_protocol::limits::MAX_HEADER_BYTES;
 use remofile_protocol::wire::{Item, Selected};

@@ -2,7 +2,7 @@
 
 use crate::carrier::{Produced, Waker};
 use crate::client::options::unless_default;
-use crate::client::session::call::{Handler, OngoingCall};
+use crate::client::session::handler::{Handler, OngoingCall};
 use crate::client::session::traffic::Traffic;
 use crate::client::transfer::stream::StreamSink;
 use crate::client::{Client, TransferOptions, TransferReport};

@@ -2,8 +2,8 @@
 
 use crate::carrier::{MessageWriter, Produced};
 use crate::client::servers::repeated::Repeated;
-use crate::client::session::call::{Handler, OngoingCall};
 use crate::client::session::context::CallContext;
+use crate::client::session::handler::{Handler, OngoingCall};
 use crate::client::{Client, OnWaiting};
 use crate::error::{Error, Result};
 use crate::monitor::{Event, Monitor};

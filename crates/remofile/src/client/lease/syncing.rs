@@ -10,7 +10,7 @@ use crate::client::download::selecting::Chosen;
 use crate::client::download::selecting::Selecting;
 use crate::client::listing::background::Incoming;
 use crate::client::listing::handler::{ListHandler, decode};
-use crate::client::session::call::{Handler, OngoingCall};
+use crate::client::session::handler::{Handler, OngoingCall};
 use crate::client::session::measuring::LineSpeed;
 use crate::client::session::traffic::Traffic;
 use crate::client::transfer::attempts::Attempts;

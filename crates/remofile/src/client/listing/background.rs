@@ -3,8 +3,8 @@
 use crate::carrier::{Produced, Waker};
 use crate::client::Client;
 use crate::client::lease::holding::{Until, WakesAtEnd};
-use crate::client::session::call::{Handler, OngoingCall};
 use crate::client::session::context::CallContext;
+use crate::client::session::handler::{Handler, OngoingCall};
 use crate::error::{Error, Result};
 use crate::monitor::{Event, Monitor};
 use minicbor::Decoder;

@@ -1,6 +1,6 @@
 //! The call that lists.
 
-use crate::client::session::call::Handler;
+use crate::client::session::handler::Handler;
 use crate::error::{Error, Result};
 use crate::monitor::{Event, Monitor};
 use minicbor::{Decode, Decoder};

@@ -6,7 +6,7 @@ use crate::client::download::selecting::{Chosen, Selecting};
 use crate::client::listing::handler::decode;
 use crate::client::listing::resumed::LastTold;
 use crate::client::servers::repeated::Repeated;
-use crate::client::session::call::{Handler, OngoingCall};
+use crate::client::session::handler::{Handler, OngoingCall};
 use crate::error::{Error, Result};
 use crate::monitor::{Event, Monitor};
 use remofile_protocol::hash::HashAlgorithm;

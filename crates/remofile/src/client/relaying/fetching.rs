@@ -5,7 +5,7 @@ use super::pipe::Pipe;
 use crate::carrier::{Produced, Waker};
 use crate::client::download::plan::Expected;
 use crate::client::download::selecting::{Selecting, is_sent_at_once};
-use crate::client::session::call::{Handler, OngoingCall};
+use crate::client::session::handler::{Handler, OngoingCall};
 use crate::error::{Error, Result};
 use crate::transfer::Portion;
 use remofile_protocol::wire::{Holder, Item, credit_bytes};

@@ -3,7 +3,7 @@
 use super::end::labelled;
 use super::pipe::{Pipe, PipeEnd};
 use crate::carrier::{Produced, Waker};
-use crate::client::session::call::{Handler, OngoingCall};
+use crate::client::session::handler::{Handler, OngoingCall};
 use crate::client::transfer::progress_recorder::{ProgressRecorder, UploadRecorder, below};
 use crate::error::{Error, Result};
 use crate::monitor::Event;

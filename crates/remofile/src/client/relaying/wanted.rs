@@ -8,7 +8,7 @@ use crate::client::download::find::{SeenNames, admit};
 use crate::client::download::plan::DownloadPlan;
 use crate::client::download::selecting::{Chosen, Selecting};
 use crate::client::listing::handler::decode;
-use crate::client::session::call::{Handler, OngoingCall};
+use crate::client::session::handler::{Handler, OngoingCall};
 use crate::client::transfer::conflict_policy::ConflictPolicy;
 use crate::client::transfer::progress_recorder::ProgressRecorder;
 use crate::client::upload::link_dest::Earlier;

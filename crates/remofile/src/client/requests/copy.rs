@@ -4,7 +4,7 @@ use crate::client::Client;
 use crate::client::abilities::require;
 use crate::client::reports::TransferReport;
 use crate::client::servers::repeated::Repeated;
-use crate::client::session::call::Handler;
+use crate::client::session::handler::Handler;
 use crate::client::transfer::progress_recorder::ProgressRecorder;
 use crate::error::{Error, Result};
 use crate::monitor::Event;

@@ -1,9 +1,10 @@
 //! Connections beside those that the siblings of a client have: the server may have no room for as many.
 
-use crate::client::session::call::{Plain, Session};
+use crate::client::session::call::Session;
 use crate::client::session::connect;
 use crate::client::session::context::CallContext;
 use crate::client::session::ended::After;
+use crate::client::session::handler::Plain;
 use crate::client::session::idle::Idle;
 use crate::client::session::lane_choice::LaneChoice;
 use crate::client::session::racing::{HEAD_START, HEAD_START_BESIDE};

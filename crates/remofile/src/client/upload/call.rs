@@ -1,8 +1,6 @@
 //! The calls that upload.
 
-use crate::carrier::Produced;
 use crate::client::abilities::{kept_attributes, require, sets_directory_modes};
-use crate::client::session::call::{Handler, OngoingCall};
 use crate::client::session::context::CallContext;
 use crate::client::session::lane_choice::LaneChoice;
 use crate::client::transfer::attempts::Attempts;
@@ -10,21 +8,21 @@ use crate::client::transfer::conflict_policy::ConflictPolicy;
 use crate::client::transfer::deferred_event::DeferredEvents;
 use crate::client::transfer::parallel::together;
 use crate::client::transfer::places::refuse_upload_into_itself;
-use crate::client::transfer::progress_recorder::{ProgressRecorder, UploadRecorder, below, ended_early};
+use crate::client::transfer::progress_recorder::{ProgressRecorder, ended_early};
+use crate::client::upload::handler::UploadHandler;
 use crate::client::upload::link_dest::{Earlier, LinkingJudge};
 use crate::client::upload::plan::UploadPlan;
 use crate::client::upload::survey::{Present, UploadJudge, must_survey_first};
 use crate::client::{Client, LocalSource, TransferOptions, TransferReport};
 use crate::error::{Error, Result};
-use crate::monitor::{Event, Monitor, Silent};
-use crate::transfer::{Census, Counted, Feed, Feeding, Pace, Packed, Packer, PackerOptions, SharedFeed, Stored};
+use crate::monitor::{Monitor, Silent};
+use crate::transfer::{Census, Counted, Feed, Feeding, Pace, Packer, PackerOptions, SharedFeed, Stored};
 use remofile_protocol::digest::DigestKind;
 use remofile_protocol::handshake::Capability;
 use remofile_protocol::path::RemotePath;
-use remofile_protocol::wire::{AttributeSet, Done, ErrorCode, Failure, Holder, Links, Request, Version};
+use remofile_protocol::wire::{AttributeSet, Done, ErrorCode, Links, Request, Version};
 use std::hash::{BuildHasher, RandomState};
 use std::sync::Arc;
-use std::time::Duration;
 
 impl Client {
     /// Uploads files and directories into an existing remote directory, each under its own name or the one
@@ -309,97 +307,4 @@ pub(crate) struct UploadPart<'a, F> {
 pub(crate) fn random() -> u64 {
     // Its keys come from the operating system.
     RandomState::new().hash_one(std::process::id())
-}
-
-/// Content that is sent before the server has accepted the upload, in bytes: it may be in vain.
-const BLIND_BYTES: u64 = 128 * 1024;
-
-struct UploadHandler<'a, 'b> {
-    destination: &'a RemotePath,
-    packer: Packer,
-    pace: Pace,
-    ready_at: Option<Duration>,
-    /// Events that wait until the server has accepted the upload.
-    deferred: Option<DeferredEvents>,
-    /// Content that was sent meanwhile, in bytes.
-    blind: u64,
-    awaits_grant: bool,
-    finished: bool,
-    /// Files and links that were sent whole.
-    packed_files: u64,
-    /// Number of items that the server did not store.
-    failures: u64,
-    recorder: &'a mut ProgressRecorder<'b>,
-}
-
-impl Handler for UploadHandler<'_, '_> {
-    fn granted(&mut self) {
-        self.awaits_grant = false;
-        if let Some(deferred) = self.deferred.take() {
-            self.recorder.release(deferred);
-        }
-    }
-
-    fn item_failed(&mut self, failure: Failure) -> Result<()> {
-        // The server judges files only after it has granted the upload.
-        self.granted();
-        self.failures += 1;
-        if let Some(path) = &failure.path {
-            self.packer.abort(path, &failure);
-        }
-        self.recorder.not_stored(below(self.destination, failure));
-        Ok(())
-    }
-
-    fn waiting(&mut self, holders: &[Holder]) {
-        self.recorder.monitor.report(Event::Waiting { holders });
-    }
-
-    fn produce(&mut self, call: &mut OngoingCall<'_>) -> Result<Produced> {
-        self.ready_at = self.pace.ready_at(call.now);
-        if let Some(code) = self.recorder.no_room().filter(|_| !self.finished) {
-            self.packer.stop(code);
-        } else if self.awaits_grant || self.ready_at.is_some() {
-            return Ok(Produced::Nothing);
-        }
-        if self.finished {
-            return Ok(Produced::Nothing);
-        }
-        let mut limit = self.pace.allowance(call.now).min(call.message_bytes);
-        if self.deferred.is_some() {
-            limit = limit.min(BLIND_BYTES.saturating_sub(self.blind));
-        }
-        let mut packer_recorder = UploadRecorder {
-            recorder: self.recorder,
-            deferred: self.deferred.as_mut(),
-            packed_files: &mut self.packed_files,
-        };
-        let (packer, mut sent) = (&mut self.packer, 0);
-        let packed = call.send(|message, credit| match packer.pack(message, credit, limit, &mut packer_recorder) {
-            Packed::Items(items) => {
-                sent = message.payload_bytes();
-                Ok(items)
-            }
-            other => Err(other),
-        })?;
-        match packed {
-            Ok(()) => {
-                self.pace.spend(call.now, sent as u64);
-                self.blind += sent as u64;
-                Ok(Produced::Message)
-            }
-            Err(Packed::Stopped) => Err(self.recorder.stopped()),
-            Err(Packed::Finished) => {
-                self.finished = true;
-                call.machine.finish(call.operation);
-                Ok(Produced::Work)
-            }
-            Err(Packed::Working) => Ok(Produced::Work),
-            Err(_) => Ok(Produced::Nothing),
-        }
-    }
-
-    fn ready_at(&self) -> Option<Duration> {
-        self.ready_at
-    }
 }

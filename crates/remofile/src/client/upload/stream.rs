@@ -1,7 +1,7 @@
 //! The call that uploads from a reader.
 
 use crate::carrier::{Produced, Waker};
-use crate::client::session::call::{Handler, OngoingCall};
+use crate::client::session::handler::{Handler, OngoingCall};
 use crate::client::transfer::progress_recorder::{ProgressRecorder, below, ended_early};
 use crate::client::transfer::stream::StreamSource;
 use crate::client::upload::call::moved;

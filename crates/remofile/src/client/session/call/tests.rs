@@ -3,7 +3,8 @@
 use super::*;
 use crate::carrier::Endpoint;
 use crate::carrier::Message;
-use remofile_protocol::wire::Signal;
+use crate::client::session::handler::Handler;
+use remofile_protocol::wire::{Holder, Signal};
 
 /// Wants none of what it has asked for.
 struct Unwilling;

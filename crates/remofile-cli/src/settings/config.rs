@@ -54,7 +54,7 @@ pub(crate) struct Profile {
 
 /// A wait in a profile.
 #[derive(Deserialize)]
-#[serde(untagged)]
+#[serde(untagged, expecting = "wait is a number of seconds, a time with its unit, such as '90s', or 'forever'")]
 pub(crate) enum ProfileWait {
     Seconds(u64),
     Text(String),
@@ -285,6 +285,10 @@ public-key = "px!WUpcx)EWvVtHCzYdy)}K>NVe#/:FAe7XLAnZ5"
         for (port, told) in [("'x'", "number from 1 to 65535"), ("99999", "number from 1 to 65535")] {
             let message = self::message(&format!("[profile.x]\nport = {port}\n"), Some("x"));
             assert!(message.contains(told) && !message.contains("u16"), "{message}");
+        }
+        for wait in ["-1", "2.5", "true"] {
+            let message = self::message(&format!("[profile.x]\nwait = {wait}\n"), Some("x"));
+            assert!(message.contains("line 2: wait is a number of seconds") && !message.contains("enum"), "{message}");
         }
     }
 

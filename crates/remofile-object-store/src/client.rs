@@ -12,7 +12,7 @@ use super::watched::WatchedConnector;
 use bytes::Bytes;
 use object_store::aws::AmazonS3;
 use object_store::client::{HttpClient, HttpConnector};
-use object_store::multipart::{MultipartStore, PartId};
+use object_store::multipart::MultipartStore;
 use object_store::{
     GetOptions, GetRange, GetResult, ObjectStore, PutMode, PutMultipartOptions, PutOptions, PutPayload, UpdateVersion,
 };
@@ -35,7 +35,7 @@ pub(crate) struct Client {
     pub(crate) s3: AmazonS3,
     pub(crate) http: HttpClient,
     /// For requests that carry content: it is waited for longer until they are answered.
-    content_s3: AmazonS3,
+    pub(crate) content_s3: AmazonS3,
     /// For requests that have the service copy content.
     pub(crate) content_http: HttpClient,
     /// Address of the bucket, without a slash at its end.
@@ -285,14 +285,6 @@ impl Client {
     ) -> StoreResult<String> {
         let part = self.content_s3.put_part(&object_path(key)?, &upload.to_owned(), index, content).await;
         Ok(part.map_err(|error| failure(&error))?.content_id)
-    }
-
-    /// Makes an object of the parts of an upload.
-    pub(crate) async fn end_upload(&self, key: &str, upload: &str, parts: Vec<String>) -> StoreResult<()> {
-        let parts = parts.into_iter().map(|content_id| PartId { content_id }).collect();
-        let (path, upload) = (object_path(key)?, upload.to_owned());
-        let ended = self.content_s3.complete_multipart(&path, &upload, parts);
-        self.fenced(async { ended.await.map(drop).map_err(|error| failure(&error)) }).await
     }
 
     /// Gives up an upload. One that is not there is given up.

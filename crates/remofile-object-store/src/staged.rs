@@ -2,6 +2,7 @@
 //! the commit makes an object.
 
 use super::client::{Condition, Head, Task};
+use super::end::End;
 use super::errors::wrong;
 use super::metadata::Metadata;
 use super::names::Names;
@@ -136,17 +137,10 @@ impl BucketStaged {
             if before.is_some() && matches!(condition, Condition::Absent) {
                 return Err(ErrorCode::AlreadyExists.into());
             }
-            let ended = bucket.client.end_upload(key, &number, parts).await;
+            let end = End { key, upload: &number, before: before.as_ref(), bytes, metadata };
+            let ended = bucket.client.end_upload(end, parts).await;
             bucket.cache.forget(key);
-            match ended {
-                // If the answer is lost, the service is asked again, and does not know any more what it has ended.
-                Err(failure) if failure.code == ErrorCode::PartialChanged => {
-                    let there = bucket.client.head(key).await?;
-                    let is_ended = there.is_some_and(|there| is_made_of(&there, before.as_ref(), bytes, metadata));
-                    if is_ended { Ok(()) } else { Err(failure) }
-                }
-                ended => ended,
-            }
+            ended
         })
     }
 }
@@ -241,13 +235,6 @@ impl Staged for BucketStaged {
 /// Reports whether a file is large enough for its partial to be kept, and its version known.
 pub(crate) fn is_worth_keeping(plan: &StagePlan) -> bool {
     plan.size.is_some_and(|size| size >= LEAST_PARTIAL_BYTES) && plan.modified.is_some()
-}
-
-/// Reports whether an object is what an upload has become: of its size, time and mode, and not what was there before.
-fn is_made_of(there: &Head, before: Option<&Head>, bytes: u64, metadata: &Metadata) -> bool {
-    let of = |metadata: &Metadata| (metadata.modified, metadata.mode.map(|mode| mode & 0o777));
-    let is_new = before.is_none_or(|before| !before.is_same(there));
-    is_new && there.size == bytes && of(&there.metadata) == of(metadata)
 }
 
 pub(crate) fn directory_in_the_way() -> Failure {

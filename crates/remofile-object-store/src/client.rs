@@ -150,18 +150,23 @@ impl Client {
             let mark = digest(format!("{} {:?}", std::process::id(), SystemTime::now()).as_bytes());
             let key = self.keys.own(&format!("condition-{}", hex(&mark)));
             let put = || self.put_unfenced(&key, PutPayload::new(), Condition::Absent);
-            put().await?;
-            let outcome = put().await;
-            self.delete_unfenced(&key).await?;
-            match outcome {
+            let refused = match put().await {
                 Ok(_) => {
+                    let refused = put().await.err();
+                    self.delete_unfenced(&key).await?;
+                    refused
+                }
+                Err(failure) => Some(failure),
+            };
+            match refused {
+                Some(failure) if failure.code == ErrorCode::AlreadyExists => Ok(true),
+                Some(failure) if failure.code != ErrorCode::Unsupported => Err(failure),
+                _ => {
                     tracing::info!(
-                        "the object store forgets conditions of requests: see to it that only servers of Remofile write to the bucket"
+                        "the object store heeds no conditions of requests: see to it that only servers of Remofile write to the bucket"
                     );
                     Ok(false)
                 }
-                Err(failure) if failure.code == ErrorCode::AlreadyExists => Ok(true),
-                Err(failure) => Err(failure),
             }
         });
         tried.await.copied()

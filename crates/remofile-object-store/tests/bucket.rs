@@ -6,7 +6,7 @@ use crate::content::{UNIT, code, list, noise, path, read, stage, write};
 use crate::double::Double;
 use remofile::protocol::path::RemotePath;
 use remofile::protocol::wire::{ErrorCode, Listed, Timestamp};
-use remofile::store::{Prefix, ReadStore, RemovalProgress, StagePlan, WriteStore};
+use remofile::store::{Prefix, ReadStore, RemovalProgress, ResumeStore, StagePlan, WriteStore};
 use remofile_object_store::{BucketOptions, BucketStore};
 use std::sync::Arc;
 use std::time::Duration;
@@ -211,6 +211,29 @@ fn a_busy_service_is_asked_again_and_one_that_stays_so_is_told_of() {
     assert_eq!(code(read(&impatient, "/file")), Some(ErrorCode::OutOfResources));
     assert_eq!(code(write(&impatient, "/other", b"", &StagePlan::default())), Some(ErrorCode::OutOfResources));
     assert_eq!(code(impatient.walk(&path("/"), true).map(drop)), Some(ErrorCode::OutOfResources));
+}
+
+#[test]
+fn a_service_that_has_little_is_not_asked_again_for_what_it_does_not_have() {
+    let double = Double::start();
+    double.lock().faults.has_little = true;
+    let store = double.open();
+    assert_eq!(store.expire_partials(Duration::ZERO), Ok(0));
+    let plan = StagePlan { size: Some(2 << 20), modified: Some(Timestamp::new(7, 0)), ..StagePlan::default() };
+    write(&store, "/large", &noise(2 << 20), &plan).unwrap();
+    for content in [&b""[..], b"content"] {
+        let name = format!("/file{}", content.len());
+        write(&store, &name, content, &StagePlan::default()).unwrap();
+        assert_eq!(read(&store, &name).unwrap(), content);
+        assert_eq!(code(write(&store, &name, b"new", &StagePlan::default())), Some(ErrorCode::AlreadyExists));
+        assert_eq!(code(store.create_file(&path(&name), false)), Some(ErrorCode::AlreadyExists));
+    }
+    store.rename(&path("/large"), &path("/renamed"), false).unwrap();
+    assert_eq!(double.keys(), ["file0", "file7", "renamed"]);
+    let requests = std::mem::take(&mut double.lock().requests);
+    for once in ["GET /bucket?uploads", "PUT /bucket/pre/fix/.remofile/condition-"] {
+        assert_eq!(requests.iter().filter(|request| request.contains(once)).count(), 1, "{once}");
+    }
 }
 
 #[test]

@@ -1,8 +1,8 @@
 //! Requests to the service.
 
 use super::answers::Answers;
+use super::conditions::{Condition, Conditions};
 use super::errors::{failure, wrong};
-use super::hex::hex;
 use super::keys::{Keys, object_path};
 use super::metadata::Metadata;
 use super::options::{BucketOptions, OpenError};
@@ -16,14 +16,12 @@ use object_store::multipart::MultipartStore;
 use object_store::{
     GetOptions, GetRange, GetResult, ObjectStore, PutMode, PutMultipartOptions, PutOptions, PutPayload, UpdateVersion,
 };
-use remofile::protocol::digest::digest;
 use remofile::protocol::wire::{ErrorCode, Failure, Timestamp};
 use remofile::store::StoreResult;
 use std::future::Future;
 use std::ops::Range;
 use std::sync::Arc;
 use std::sync::atomic::AtomicUsize;
-use std::time::SystemTime;
 use tokio::runtime::Runtime;
 use tokio::sync::OnceCell;
 
@@ -45,8 +43,8 @@ pub(crate) struct Client {
     pub(crate) bucket: String,
     pub(crate) keys: Keys,
     pub(crate) options: BucketOptions,
-    /// True if the service heeds the condition of a PUT, once that is known.
-    has_conditions: OnceCell<bool>,
+    /// The conditions that the service heeds, once they are known.
+    pub(crate) conditions: OnceCell<Conditions>,
     pub(crate) answers: Arc<Answers>,
     /// The names of directories that are remembered.
     pub(crate) names: AtomicUsize,
@@ -62,16 +60,6 @@ pub(crate) struct Head {
     pub(crate) stored: Timestamp,
     pub(crate) etag: String,
     pub(crate) metadata: Metadata,
-}
-
-/// The condition of a change.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Condition {
-    None,
-    /// Nothing has the key.
-    Absent,
-    /// An object with this tag has the key.
-    Etag(String),
 }
 
 /// The threads on which requests go on. It may be dropped anywhere, also on one of them.
@@ -119,7 +107,7 @@ impl Client {
             bucket: location.bucket,
             keys: Keys::new(&location.prefix),
             options,
-            has_conditions: OnceCell::new(),
+            conditions: OnceCell::new(),
             answers,
             names: AtomicUsize::new(0),
             own_fence: OwnFence::default(),
@@ -141,35 +129,6 @@ impl Client {
         requests: impl Future<Output = StoreResult<T>> + Send + 'static,
     ) -> Option<Task<T>> {
         self.runtime.0.as_ref().map(|runtime| Task(runtime.spawn(requests)))
-    }
-
-    /// Reports whether the service heeds the condition of a PUT. Some forget it without a word, so it is tried once, before
-    /// the first change that needs to know.
-    pub(crate) async fn has_conditions(&self) -> StoreResult<bool> {
-        let tried = self.has_conditions.get_or_try_init(|| async {
-            let mark = digest(format!("{} {:?}", std::process::id(), SystemTime::now()).as_bytes());
-            let key = self.keys.own(&format!("condition-{}", hex(&mark)));
-            let put = || self.put_unfenced(&key, PutPayload::new(), Condition::Absent);
-            let refused = match put().await {
-                Ok(_) => {
-                    let refused = put().await.err();
-                    self.delete_unfenced(&key).await?;
-                    refused
-                }
-                Err(failure) => Some(failure),
-            };
-            match refused {
-                Some(failure) if failure.code == ErrorCode::AlreadyExists => Ok(true),
-                Some(failure) if failure.code != ErrorCode::Unsupported => Err(failure),
-                _ => {
-                    tracing::info!(
-                        "the object store heeds no conditions of requests: see to it that only servers of Remofile write to the bucket"
-                    );
-                    Ok(false)
-                }
-            }
-        });
-        tried.await.copied()
     }
 
     /// Tells what a key has; `None` if that is nothing.

@@ -5,7 +5,7 @@
 //! tree.
 //!
 //! Files: `location` and `settings` say where the bucket is and who asks; `client` and `asking` make requests, of which `list` has the
-//! listings, `copy` the copies and `end` the ends of uploads, and `errors` says in our words what failed. `keys` leads from paths to keys and back,
+//! listings, `copy` the copies and `end` the ends of uploads, `conditions` says which of its conditions the service heeds, and `errors` says in our words what failed. `keys` leads from paths to keys and back,
 //! `order` from the service's order to ours; `metadata` is what is kept beside content, `cache` remembers it. On those stand
 //! `reading`, `walk`, `source`, `writing`, `moving`, `directory`, `staged`, `upload`, `partials` and `owner`, one for each thing that a store does.
 //! `claim` is what an owner stores.
@@ -18,6 +18,7 @@ mod asking;
 mod cache;
 mod claim;
 mod client;
+mod conditions;
 mod copy;
 mod directory;
 mod end;

@@ -1,7 +1,8 @@
 //! Files that are not visible yet. A small one is one request at its commit; a large one is sent in parts meanwhile, of which
 //! the commit makes an object.
 
-use super::client::{Condition, Head, Task};
+use super::client::{Head, Task};
+use super::conditions::Condition;
 use super::end::End;
 use super::errors::wrong;
 use super::metadata::Metadata;
@@ -247,7 +248,7 @@ impl Bucket {
         let expected: Version = match plan.expected {
             Some(expected) => expected,
             None if plan.replace => return Ok(Condition::None),
-            None if self.client.has_conditions().await? => return Ok(Condition::Absent),
+            None if self.client.conditions().await?.has_absent => return Ok(Condition::Absent),
             None => {
                 let is_free = match names {
                     Some(names) => names.free_since(key).await?.is_some(),
@@ -258,8 +259,7 @@ impl Bucket {
         };
         match self.client.head(key).await? {
             Some(there) if BucketSource::version_of(&there) == expected => {
-                let has = self.client.has_conditions().await? && !there.etag.is_empty();
-                Ok(if has { Condition::Etag(there.etag) } else { Condition::None })
+                Ok(self.client.conditions().await?.heeded(Condition::Etag(there.etag)))
             }
             _ => Err(ErrorCode::SourceChanged.into()),
         }

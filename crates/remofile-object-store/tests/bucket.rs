@@ -3,7 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::panic, reason = "tests fail by panicking")]
 
 use crate::content::{UNIT, code, list, noise, path, read, stage, write};
-use crate::double::Double;
+use crate::double::{Double, Faults};
 use remofile::protocol::path::RemotePath;
 use remofile::protocol::wire::{ErrorCode, Listed, Timestamp};
 use remofile::store::{Prefix, ReadStore, RemovalProgress, ResumeStore, StagePlan, WriteStore};
@@ -233,6 +233,26 @@ fn a_service_that_has_little_is_not_asked_again_for_what_it_does_not_have() {
     let requests = std::mem::take(&mut double.lock().requests);
     for once in ["GET /bucket?uploads", "PUT /bucket/pre/fix/.remofile/condition-"] {
         assert_eq!(requests.iter().filter(|request| request.contains(once)).count(), 1, "{once}");
+    }
+}
+
+#[test]
+fn a_version_is_replaced_once_whatever_the_service_does_with_conditions() {
+    for faults in [
+        Faults::default(),
+        Faults { compares_bare_tags: true, ..Faults::default() },
+        Faults { has_no_conditions: true, ..Faults::default() },
+        Faults { has_little: true, ..Faults::default() },
+    ] {
+        let double = Double::start();
+        double.lock().faults = faults;
+        let store = double.open();
+        write(&store, "/file", b"first", &StagePlan::default()).unwrap();
+        let expected = Some(store.open(&path("/file")).unwrap().version());
+        let plan = StagePlan { replace: true, expected, ..StagePlan::default() };
+        write(&store, "/file", b"second", &plan).unwrap();
+        assert_eq!(code(write(&store, "/file", b"third", &plan)), Some(ErrorCode::SourceChanged));
+        assert_eq!((double.keys(), double.content("file")), (vec!["file".to_owned()], b"second".to_vec()));
     }
 }
 

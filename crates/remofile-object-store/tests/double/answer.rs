@@ -249,7 +249,10 @@ fn refused_by_condition(state: &State, request: &Request) -> Option<Answer> {
     let there = state.objects.get(&request.key);
     let is_refused = match (request.header("if-none-match"), request.header("if-match")) {
         (Some(_), _) => there.is_some(),
-        (None, Some(etag)) => there.is_none_or(|there| there.etag != etag),
+        (None, Some(etag)) => there.is_none_or(|there| match state.faults.compares_bare_tags {
+            true => there.etag.trim_matches('"') != etag,
+            false => there.etag != etag,
+        }),
         (None, None) => false,
     };
     is_refused.then(|| Answer::error(412, "PreconditionFailed"))

@@ -21,7 +21,7 @@ use remofile::store::StoreResult;
 use std::future::Future;
 use std::ops::Range;
 use std::sync::Arc;
-use std::sync::atomic::AtomicUsize;
+use std::sync::atomic::{AtomicBool, AtomicUsize};
 use tokio::runtime::Runtime;
 use tokio::sync::OnceCell;
 
@@ -46,6 +46,8 @@ pub(crate) struct Client {
     /// The conditions that the service heeds, once they are known.
     pub(crate) conditions: OnceCell<Conditions>,
     pub(crate) answers: Arc<Answers>,
+    /// True until the service has refused a list of keys that are to be removed.
+    pub(crate) takes_lists: AtomicBool,
     /// The names of directories that are remembered.
     pub(crate) names: AtomicUsize,
     /// The fence of a server that owns the bucket.
@@ -109,6 +111,7 @@ impl Client {
             options,
             conditions: OnceCell::new(),
             answers,
+            takes_lists: AtomicBool::new(true),
             names: AtomicUsize::new(0),
             own_fence: OwnFence::default(),
             runtime: Background(Some(runtime)),
@@ -206,14 +209,8 @@ impl Client {
 
     /// Removes an object of the store's own, whatever the server may change.
     pub(crate) async fn delete_unfenced(&self, key: &str) -> StoreResult<()> {
-        let path = object_path(key)?;
-        if !can_be_named(key) {
-            return absent_is_none(self.ask("DELETE", Some(key), Vec::new(), &[]).await).map(drop);
-        }
-        let mut removed = self.s3.delete_stream(Box::pin(futures_util::stream::once(async { Ok(path) })));
-        let removed = futures_util::StreamExt::next(&mut removed).await;
-        let outcome = removed.map_or(Ok(()), |removed| removed.map(drop).map_err(|error| failure(&error)));
-        absent_is_none(outcome).map(drop)
+        object_path(key)?;
+        absent_is_none(self.ask("DELETE", Some(key), Vec::new(), &[]).await).map(drop)
     }
 
     /// Makes a change if the server may make it still, and waits for it for as long as that is so.

@@ -134,6 +134,8 @@ fn by_code(code: Option<&str>, words: &str) -> Option<Failure> {
         }
         "PreconditionFailed" => Some(ErrorCode::SourceChanged.into()),
         "NotImplemented" => Some(unsupported()),
+        // Google's service takes no list of keys to be removed, and understands something else.
+        "InvalidArgument" if words.contains("Cannot create buckets using a POST") => Some(unsupported()),
         _ => None,
     }
 }

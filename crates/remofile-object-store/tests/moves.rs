@@ -60,6 +60,23 @@ fn a_tree_of_many_pages_is_removed_as_a_whole() {
 }
 
 #[test]
+fn a_tree_is_removed_where_the_service_takes_no_lists_of_keys() {
+    let double = Double::start();
+    double.lock().faults.has_little = true;
+    for number in 0..40 {
+        double.put(&format!("d/{}/{number}", number % 3), b"12345", &[]);
+    }
+    double.lock().faults.page = Some(7);
+    let store = double.open();
+    let mut removal = store.remove_tree(&path("/d")).unwrap();
+    let done = std::iter::repeat_with(|| removal.step().unwrap()).find(|step| *step != RemovalProgress::More);
+    assert_eq!(done, Some(RemovalProgress::Done { files: 40, directories: 4 }));
+    assert_eq!((double.keys(), removal.removed_bytes()), (vec![], Some(200)));
+    let lists = double.lock().requests.iter().filter(|request| request.starts_with("POST")).count();
+    assert_eq!(lists, 1, "a list that was refused is not tried again");
+}
+
+#[test]
 fn a_removal_that_fails_tells_how_much_is_gone() {
     let double = Double::start();
     for number in 0..9 {

@@ -43,7 +43,7 @@ pub(super) fn lacking(state: &State, request: &Request) -> Option<Answer> {
         return None;
     }
     let asks = |name: &str| request.header(name).is_some() || request.query.contains_key(name);
-    let is_list = request.method == "GET" && (asks("uploads") || asks("uploadId"));
+    let is_list = request.method == "GET" && (asks("uploads") || asks("uploadId")) || asks("delete");
     if is_list || asks("if-none-match") || (request.method == "PUT" && asks("if-match")) {
         return Some(Answer::error(501, "NotImplemented"));
     }

@@ -81,7 +81,7 @@ pub(crate) struct Faults {
     pub(crate) has_no_conditions: bool,
     /// Compares the tag of a condition of a PUT without its quotes, as Ceph does.
     pub(crate) compares_bare_tags: bool,
-    /// Has neither conditions nor lists of uploads and parts, and says so; sends an empty object as a range of one byte.
+    /// Has neither conditions nor lists of uploads and parts, nor takes lists of keys to be removed, and says so; sends an empty object as a range of one byte.
     pub(crate) has_little: bool,
     /// Closes so many connections without an answer, after it has done what was asked.
     pub(crate) loses_answers: u32,

@@ -20,7 +20,7 @@ fn why<T>(result: StoreResult<T>) -> String {
     result.err().unwrap().to_string()
 }
 
-/// What services do with conditions: heed them, compare tags without their quotes, forget them, say that they have none.
+/// The ways of services with conditions: they heed them, compare tags without their quotes, forget them, say that they have none.
 fn services() -> [Faults; 4] {
     [
         Faults::default(),

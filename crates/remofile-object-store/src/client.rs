@@ -1,8 +1,8 @@
 //! Requests to the service.
 
 use super::answers::Answers;
+use super::conditions::{Condition, Conditions};
 use super::errors::{failure, wrong};
-use super::hex::hex;
 use super::keys::{Keys, object_path};
 use super::metadata::Metadata;
 use super::options::{BucketOptions, OpenError};
@@ -12,18 +12,16 @@ use super::watched::WatchedConnector;
 use bytes::Bytes;
 use object_store::aws::AmazonS3;
 use object_store::client::{HttpClient, HttpConnector};
-use object_store::multipart::{MultipartStore, PartId};
+use object_store::multipart::MultipartStore;
 use object_store::{
     GetOptions, GetRange, GetResult, ObjectStore, PutMode, PutMultipartOptions, PutOptions, PutPayload, UpdateVersion,
 };
-use remofile::protocol::digest::digest;
 use remofile::protocol::wire::{ErrorCode, Failure, Timestamp};
 use remofile::store::StoreResult;
 use std::future::Future;
 use std::ops::Range;
 use std::sync::Arc;
-use std::sync::atomic::AtomicUsize;
-use std::time::SystemTime;
+use std::sync::atomic::{AtomicBool, AtomicUsize};
 use tokio::runtime::Runtime;
 use tokio::sync::OnceCell;
 
@@ -35,7 +33,7 @@ pub(crate) struct Client {
     pub(crate) s3: AmazonS3,
     pub(crate) http: HttpClient,
     /// For requests that carry content: it is waited for longer until they are answered.
-    content_s3: AmazonS3,
+    pub(crate) content_s3: AmazonS3,
     /// For requests that have the service copy content.
     pub(crate) content_http: HttpClient,
     /// Address of the bucket, without a slash at its end.
@@ -45,9 +43,11 @@ pub(crate) struct Client {
     pub(crate) bucket: String,
     pub(crate) keys: Keys,
     pub(crate) options: BucketOptions,
-    /// True if the service heeds the condition of a PUT, once that is known.
-    has_conditions: OnceCell<bool>,
+    /// The conditions that the service heeds, once they are known.
+    pub(crate) conditions: OnceCell<Conditions>,
     pub(crate) answers: Arc<Answers>,
+    /// True until the service has refused a list of keys that are to be removed.
+    pub(crate) takes_lists: AtomicBool,
     /// The names of directories that are remembered.
     pub(crate) names: AtomicUsize,
     /// The fence of a server that owns the bucket.
@@ -62,16 +62,6 @@ pub(crate) struct Head {
     pub(crate) stored: Timestamp,
     pub(crate) etag: String,
     pub(crate) metadata: Metadata,
-}
-
-/// The condition of a change.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Condition {
-    None,
-    /// Nothing has the key.
-    Absent,
-    /// An object with this tag has the key.
-    Etag(String),
 }
 
 /// The threads on which requests go on. It may be dropped anywhere, also on one of them.
@@ -119,8 +109,9 @@ impl Client {
             bucket: location.bucket,
             keys: Keys::new(&location.prefix),
             options,
-            has_conditions: OnceCell::new(),
+            conditions: OnceCell::new(),
             answers,
+            takes_lists: AtomicBool::new(true),
             names: AtomicUsize::new(0),
             own_fence: OwnFence::default(),
             runtime: Background(Some(runtime)),
@@ -141,30 +132,6 @@ impl Client {
         requests: impl Future<Output = StoreResult<T>> + Send + 'static,
     ) -> Option<Task<T>> {
         self.runtime.0.as_ref().map(|runtime| Task(runtime.spawn(requests)))
-    }
-
-    /// Reports whether the service heeds the condition of a PUT. Some forget it without a word, so it is tried once, before
-    /// the first change that needs to know.
-    pub(crate) async fn has_conditions(&self) -> StoreResult<bool> {
-        let tried = self.has_conditions.get_or_try_init(|| async {
-            let mark = digest(format!("{} {:?}", std::process::id(), SystemTime::now()).as_bytes());
-            let key = self.keys.own(&format!("condition-{}", hex(&mark)));
-            let put = || self.put_unfenced(&key, PutPayload::new(), Condition::Absent);
-            put().await?;
-            let outcome = put().await;
-            self.delete_unfenced(&key).await?;
-            match outcome {
-                Ok(_) => {
-                    tracing::info!(
-                        "the object store forgets conditions of requests: see to it that only servers of Remofile write to the bucket"
-                    );
-                    Ok(false)
-                }
-                Err(failure) if failure.code == ErrorCode::AlreadyExists => Ok(true),
-                Err(failure) => Err(failure),
-            }
-        });
-        tried.await.copied()
     }
 
     /// Tells what a key has; `None` if that is nothing.
@@ -242,14 +209,8 @@ impl Client {
 
     /// Removes an object of the store's own, whatever the server may change.
     pub(crate) async fn delete_unfenced(&self, key: &str) -> StoreResult<()> {
-        let path = object_path(key)?;
-        if !can_be_named(key) {
-            return absent_is_none(self.ask("DELETE", Some(key), Vec::new(), &[]).await).map(drop);
-        }
-        let mut removed = self.s3.delete_stream(Box::pin(futures_util::stream::once(async { Ok(path) })));
-        let removed = futures_util::StreamExt::next(&mut removed).await;
-        let outcome = removed.map_or(Ok(()), |removed| removed.map(drop).map_err(|error| failure(&error)));
-        absent_is_none(outcome).map(drop)
+        object_path(key)?;
+        absent_is_none(self.ask("DELETE", Some(key), Vec::new(), &[]).await).map(drop)
     }
 
     /// Makes a change if the server may make it still, and waits for it for as long as that is so.
@@ -285,14 +246,6 @@ impl Client {
     ) -> StoreResult<String> {
         let part = self.content_s3.put_part(&object_path(key)?, &upload.to_owned(), index, content).await;
         Ok(part.map_err(|error| failure(&error))?.content_id)
-    }
-
-    /// Makes an object of the parts of an upload.
-    pub(crate) async fn end_upload(&self, key: &str, upload: &str, parts: Vec<String>) -> StoreResult<()> {
-        let parts = parts.into_iter().map(|content_id| PartId { content_id }).collect();
-        let (path, upload) = (object_path(key)?, upload.to_owned());
-        let ended = self.content_s3.complete_multipart(&path, &upload, parts);
-        self.fenced(async { ended.await.map(drop).map_err(|error| failure(&error)) }).await
     }
 
     /// Gives up an upload. One that is not there is given up.

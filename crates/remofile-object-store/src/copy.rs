@@ -2,15 +2,16 @@
 
 use super::asking::{Query, encode};
 use super::client::{Client, Head};
+use super::end::End;
 use super::errors::wrong;
 use super::list::Object;
 use super::metadata::Metadata;
+use futures_util::{StreamExt, TryStreamExt};
 use remofile::protocol::wire::ErrorCode;
 use remofile::store::StoreResult;
 use serde::Deserialize;
 
-/// The largest object that is copied by one request, and the parts of larger ones.
-const MOST_BYTES: u64 = 5 * 1024 * 1024 * 1024;
+/// The parts of a copy, of which no object of five TiB has too many.
 const PART_BYTES: u64 = 1024 * 1024 * 1024;
 
 #[derive(Deserialize)]
@@ -22,7 +23,7 @@ struct PartCopied {
 impl Client {
     /// Copies an object with all that is kept beside it, which has to be the one that was listed.
     pub(crate) async fn copy_as_it_is(&self, from: &str, object: &Object, to: &str) -> StoreResult<()> {
-        if object.size > MOST_BYTES {
+        if object.size > self.options.most_copied {
             // A copy in parts is a new object, which is told what the old one has beside it.
             let head = self.head(from).await?.ok_or(ErrorCode::NotFound)?;
             return self.copy(from, &head, to, &head.metadata).await;
@@ -44,7 +45,7 @@ impl Client {
     /// Copies an object, which has to be the one that was looked at.
     pub(crate) async fn copy(&self, from: &str, head: &Head, to: &str, metadata: &Metadata) -> StoreResult<()> {
         let mut headers = self.copy_headers(from, &head.etag);
-        if head.size > MOST_BYTES {
+        if head.size > self.options.most_copied {
             return self.copy_parts(headers, head.size, to, metadata).await;
         }
         headers.push(("x-amz-metadata-directive".to_owned(), "REPLACE".to_owned()));
@@ -61,23 +62,24 @@ impl Client {
         to: &str,
         metadata: &Metadata,
     ) -> StoreResult<()> {
+        let before = self.head(to).await?;
         let upload = self.begin_upload(to, metadata).await?;
         let copied = async {
-            let mut parts = Vec::new();
-            let mut begin = 0;
-            while begin < size {
-                let end = begin.saturating_add(PART_BYTES).min(size);
-                let mut headers = headers.clone();
-                headers.push(("x-amz-copy-source-range".to_owned(), format!("bytes={begin}-{}", end - 1)));
-                let number = (parts.len() + 1).to_string();
-                let query = vec![("partNumber", number), ("uploadId", upload.clone())];
-                let answer = self.ask("PUT", Some(to), query, &headers).await?;
-                let part: PartCopied =
-                    quick_xml::de::from_reader(&*answer).map_err(|_| wrong("a copy of a part that is none"))?;
-                parts.push(part.e_tag);
-                begin = end;
-            }
-            self.end_upload(to, &upload, parts).await
+            let part_bytes = PART_BYTES.min(self.options.most_copied);
+            let begins = (0..size.div_ceil(part_bytes)).map(|number| number * part_bytes);
+            let parts = begins.enumerate().map(|(index, begin)| {
+                let range = format!("bytes={begin}-{}", begin.saturating_add(part_bytes).min(size) - 1);
+                self.copy_part(
+                    &headers,
+                    range,
+                    to,
+                    vec![("partNumber", (index + 1).to_string()), ("uploadId", upload.clone())],
+                )
+            });
+            let parts = futures_util::stream::iter(parts).buffered(self.options.parallel_parts.max(1));
+            let parts = parts.try_collect().await?;
+            let end = End { key: to, upload: &upload, before: before.as_ref(), bytes: size, metadata };
+            self.end_upload(end, parts).await
         };
         let outcome = copied.await;
         if outcome.is_err() {
@@ -85,5 +87,20 @@ impl Client {
             let _given_up = self.abort_upload(to, &upload).await;
         }
         outcome
+    }
+
+    /// Copies a part, and returns its tag.
+    async fn copy_part(
+        &self,
+        headers: &[(String, String)],
+        range: String,
+        to: &str,
+        query: Query,
+    ) -> StoreResult<String> {
+        let headers = [headers, &[("x-amz-copy-source-range".to_owned(), range)]].concat();
+        let answer = self.ask("PUT", Some(to), query, &headers).await?;
+        let part: PartCopied =
+            quick_xml::de::from_reader(&*answer).map_err(|_| wrong("a copy of a part that is none"))?;
+        Ok(part.e_tag)
     }
 }

@@ -22,7 +22,8 @@ pub(crate) fn is_ordinary(failure: &Failure) -> bool {
 
 /// Reports whether another attempt at a request with this status may be answered otherwise.
 pub(crate) fn is_passing(status: u16) -> bool {
-    matches!(status, 429 | 500..=599)
+    // What a service does not have, it has the next time neither.
+    matches!(status, 429 | 500..=599) && status != 501
 }
 
 /// Returns the failure of a service that did what no service does.
@@ -52,6 +53,7 @@ pub(crate) fn refused(status: u16, body: &[u8]) -> (Failure, String) {
         404 => ErrorCode::NotFound.into(),
         409 | 412 => ErrorCode::SourceChanged.into(),
         401 | 403 => denied(),
+        405 | 501 => unsupported(),
         507 => Failure::new(ErrorCode::NoSpace).because("the object store has no room left"),
         _ => by_words(&words),
     };
@@ -75,9 +77,7 @@ fn told(error: &Error) -> Failure {
         Error::InvalidPath { .. } => {
             Failure::new(ErrorCode::InvalidName).because("its key is one that cannot be asked for")
         }
-        Error::NotSupported { .. } | Error::NotImplemented { .. } => {
-            Failure::new(ErrorCode::Unsupported).because("the object store cannot do that")
-        }
+        Error::NotSupported { .. } | Error::NotImplemented { .. } => unsupported(),
         _ => by_words(&words),
     }
 }
@@ -133,6 +133,9 @@ fn by_code(code: Option<&str>, words: &str) -> Option<Failure> {
             failure(ErrorCode::IntegrityFailure, "the object store received other bytes than were sent: try again")
         }
         "PreconditionFailed" => Some(ErrorCode::SourceChanged.into()),
+        "NotImplemented" => Some(unsupported()),
+        // Google's service takes no list of keys to be removed, and understands something else.
+        "InvalidArgument" if words.contains("Cannot create buckets using a POST") => Some(unsupported()),
         _ => None,
     }
 }
@@ -146,6 +149,9 @@ fn by_words(words: &str) -> Failure {
     if has("403 Forbidden") || has("401 Unauthorized") {
         return denied();
     }
+    if has("405 Method Not Allowed") {
+        return unsupported();
+    }
     if ["500 ", "502 ", "503 ", "504 ", "429 "].into_iter().any(has) {
         return busy();
     }
@@ -158,6 +164,10 @@ fn by_words(words: &str) -> Failure {
     Failure::new(ErrorCode::DiskFailure).because(
         "the object store failed: the log of the server has its words; try again, and see to the service if that lasts",
     )
+}
+
+fn unsupported() -> Failure {
+    Failure::new(ErrorCode::Unsupported).because("the object store cannot do that")
 }
 
 fn used_up() -> Failure {
@@ -260,6 +270,8 @@ mod tests {
             ),
             ("<Code>SlowDown</Code>", ErrorCode::OutOfResources, "try again later"),
             ("<Code>QuotaExceeded</Code>", ErrorCode::NoSpace, "quota"),
+            ("<Code>NotImplemented</Code>", ErrorCode::Unsupported, "cannot do that"),
+            ("status code: 405 Method Not Allowed: ", ErrorCode::Unsupported, "cannot do that"),
             ("Server returned non-2xx status code: 503 Service Unavailable: ", ErrorCode::OutOfResources, "try again"),
             ("status code: 507 Insufficient Storage", ErrorCode::NoSpace, "no room"),
             ("error sending request: connection refused", ErrorCode::OutOfResources, "does not answer"),

@@ -5,9 +5,10 @@
 //! tree.
 //!
 //! Files: `location` and `settings` say where the bucket is and who asks; `client` and `asking` make requests, of which `list` has the
-//! listings and `copy` the copies, and `errors` says in our words what failed. `keys` leads from paths to keys and back,
-//! `order` from the service's order to ours; `metadata` is what is kept beside content, `cache` remembers it. On those stand
-//! `reading`, `walk`, `source`, `writing`, `moving`, `directory`, `staged`, `upload`, `partials` and `owner`, one for each thing that a store does.
+//! listings, `copy` the copies and `end` the ends of uploads, `trial` finds out which `conditions` the service heeds, and `errors` says
+//! in our words what failed. `keys` leads from paths to keys and back, `order` from the service's order to ours; `metadata` is what is
+//! kept beside content, `cache` remembers it. On those stand `reading`, `walk`, `source`, `writing`, `moving`, `directory`, `staged`,
+//! `upload`, `partials` and `owner`, one for each thing that a store does.
 //! `claim` is what an owner stores.
 //!
 //! Goals: a file is seen whole or not at all, nothing that is in the bucket is lost or hidden without a word, memory is
@@ -18,8 +19,10 @@ mod asking;
 mod cache;
 mod claim;
 mod client;
+mod conditions;
 mod copy;
 mod directory;
+mod end;
 mod errors;
 mod hex;
 mod keys;
@@ -40,6 +43,7 @@ mod settings;
 mod source;
 mod staged;
 mod store;
+mod trial;
 mod upload;
 mod walk;
 mod watched;

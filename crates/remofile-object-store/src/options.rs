@@ -33,6 +33,8 @@ pub struct BucketOptions {
     pub parallel_parts: usize,
     /// Parts of all files that are under way at once, which bounds the memory of uploads.
     pub all_parts: usize,
+    /// Bytes of the largest object that the service copies by one request; larger ones are copied in parts.
+    pub most_copied: u64,
     /// Small requests that are under way at once.
     pub parallel_requests: usize,
     /// Objects whose times and permissions are remembered.
@@ -64,6 +66,7 @@ impl Default for BucketOptions {
             part_bytes: 8 * 1024 * 1024,
             parallel_parts: 4,
             all_parts: 32,
+            most_copied: 5 * 1024 * 1024 * 1024,
             parallel_requests: 64,
             remembered: 200_000,
             names_age: Duration::from_secs(1),

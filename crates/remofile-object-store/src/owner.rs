@@ -5,7 +5,8 @@
 //! store it any more changes nothing, from before another may take it over.
 
 use super::claim::Claim;
-use super::client::{Client, Condition};
+use super::client::Client;
+use super::conditions::Condition;
 use remofile::protocol::wire::{ErrorCode, Failure};
 use remofile::store::StoreResult;
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
@@ -83,7 +84,7 @@ impl Drop for Owner {
 
 /// Takes what nobody has, what its owner has left, or what other servers of the same coordinator have.
 async fn take(client: &Client, claim: &Claim) -> StoreResult<String> {
-    let (key, has_conditions) = (client.keys.own(OWNER), client.has_conditions().await?);
+    let (key, conditions) = (client.keys.own(OWNER), client.conditions().await?);
     let condition = match client.read(&key).await? {
         None => Condition::Absent,
         Some((bytes, head)) => {
@@ -96,9 +97,10 @@ async fn take(client: &Client, claim: &Claim) -> StoreResult<String> {
             Condition::Etag(head.etag)
         }
     };
-    let condition = if has_conditions { condition } else { Condition::None };
+    let condition = conditions.heeded(condition);
+    let is_heeded = condition != Condition::None;
     match client.put_unfenced(&key, claim.bytes().into(), condition).await {
-        Ok(etag) if has_conditions => return Ok(etag),
+        Ok(etag) if is_heeded => return Ok(etag),
         Ok(_) => tokio::time::sleep(SETTLING).await,
         // Another one was faster, perhaps one that shares it, or the answer to the first attempt at this request was lost.
         Err(failure) if is_refused(&failure) => {}
@@ -126,8 +128,10 @@ async fn now(client: &Client, claim: &Claim) -> StoreResult<i64> {
 
 /// Stores the claim anew, and returns its tag; `None` if it is not there any more.
 async fn store_anew(client: &Client, claim: &Claim, etag: &str) -> StoreResult<Option<String>> {
-    let (key, has_conditions) = (client.keys.own(OWNER), client.has_conditions().await?);
-    let mut condition = has_conditions.then(|| Condition::Etag(etag.to_owned()));
+    let (key, conditions) = (client.keys.own(OWNER), client.conditions().await?);
+    // Without a condition it is read first.
+    let mut condition =
+        Some(conditions.heeded(Condition::Etag(etag.to_owned()))).filter(|condition| *condition != Condition::None);
     for _ in 0..ATTEMPTS {
         if let Some(condition) = condition {
             match client.put_unfenced(&key, claim.bytes().into(), condition).await {
@@ -138,7 +142,7 @@ async fn store_anew(client: &Client, claim: &Claim, etag: &str) -> StoreResult<O
         // Stored anew by others that share it, or by a request whose answer was lost, it has another tag.
         match client.read(&key).await? {
             Some((bytes, head)) if claim.is_in(&bytes) => {
-                condition = Some(if has_conditions { Condition::Etag(head.etag) } else { Condition::None });
+                condition = Some(conditions.heeded(Condition::Etag(head.etag)));
             }
             _ => return Ok(None),
         }

@@ -9,7 +9,7 @@ use super::record::{Part, Record, TAIL};
 use super::store::{Bucket, BucketStore};
 use futures_util::StreamExt;
 use remofile::protocol::path::RemotePath;
-use remofile::protocol::wire::{ErrorCode, Timestamp};
+use remofile::protocol::wire::{ErrorCode, Failure, Timestamp};
 use remofile::store::{Partial, ResumeStore, Source, StoreResult, unsupported};
 use serde::Deserialize;
 use std::collections::HashSet;
@@ -59,7 +59,7 @@ struct ListedUpload {
 }
 
 impl Client {
-    /// Returns the parts that the service has of an upload; none of one that it does not know.
+    /// Returns the parts that the service has of an upload; none of one that it does not know, or if it tells none.
     pub(crate) async fn parts(&self, key: &str, upload: &str) -> StoreResult<HashSet<Part>> {
         let mut parts = HashSet::new();
         let mut after: Option<String> = None;
@@ -67,7 +67,7 @@ impl Client {
             let mut query: Query = vec![("uploadId", upload.to_owned())];
             query.extend(after.take().map(|after| ("part-number-marker", after)));
             let answer = match self.ask("GET", Some(key), query, &[]).await {
-                Err(failure) if matches!(failure.code, ErrorCode::NotFound | ErrorCode::PartialChanged) => break,
+                Err(failure) if has_none(&failure) => break,
                 answer => answer?,
             };
             let page: Parts =
@@ -81,10 +81,13 @@ impl Client {
         Ok(parts)
     }
 
-    /// Returns some uploads that were begun below the prefix.
+    /// Returns some uploads that were begun below the prefix; none if the service tells none.
     async fn uploads(&self) -> StoreResult<Vec<ListedUpload>> {
         let prefix = self.keys.directory(&RemotePath::root());
-        let answer = self.ask("GET", None, vec![("uploads", String::new()), ("prefix", prefix)], &[]).await?;
+        let answer = match self.ask("GET", None, vec![("uploads", String::new()), ("prefix", prefix)], &[]).await {
+            Err(failure) if failure.code == ErrorCode::Unsupported => return Ok(Vec::new()),
+            answer => answer?,
+        };
         let page: Uploads =
             quick_xml::de::from_reader(&*answer).map_err(|_| wrong("a list of uploads that is none"))?;
         Ok(page.uploads)
@@ -204,6 +207,10 @@ impl Bucket {
         }
         Ok(is_removed)
     }
+}
+
+fn has_none(failure: &Failure) -> bool {
+    matches!(failure.code, ErrorCode::NotFound | ErrorCode::PartialChanged | ErrorCode::Unsupported)
 }
 
 impl ResumeStore for BucketStore {

@@ -1,6 +1,6 @@
 //! Removals of trees.
 
-use super::client::can_be_named;
+use super::client::{Client, can_be_named};
 use super::keys::{object_path, path_of, shown};
 use super::list::{Item, ListRequest};
 use super::store::Bucket;
@@ -9,6 +9,10 @@ use remofile::protocol::path::RemotePath;
 use remofile::protocol::wire::{ErrorCode, Failure};
 use remofile::store::{Removal, RemovalProgress, StoreResult};
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+/// Requests that are under way at once where the service takes no lists of keys.
+const REMOVALS: usize = 32;
 
 /// A removal of a file, or of a directory and what is in it: a page of keys a step.
 pub(crate) struct BucketRemoval {
@@ -135,35 +139,52 @@ pub(crate) async fn remove_all<'k>(
     keys: impl Iterator<Item = &'k String> + Clone,
     mut gone: impl FnMut(usize),
 ) -> StoreResult<()> {
-    let (listed, others): (Vec<_>, Vec<_>) = keys.clone().enumerate().partition(|(_, key)| can_be_named(key));
-    let paths: Vec<_> = listed.iter().map(|(_, key)| object_path(key)).collect::<StoreResult<_>>()?;
+    let client = &bucket.client;
+    let takes_lists = client.takes_lists.load(Ordering::Relaxed);
+    let (listed, mut others): (Vec<_>, Vec<_>) =
+        keys.clone().enumerate().partition(|(_, key)| takes_lists && can_be_named(key));
     let removals = async {
-        let mut removed = object_store::ObjectStore::delete_stream(
-            &bucket.client.s3,
-            futures_util::stream::iter(paths.into_iter().map(Ok)).boxed(),
-        );
-        let (mut numbers, mut failed) = (listed.iter().map(|(number, _)| *number), Ok(()));
-        while let Some(outcome) = removed.next().await {
-            let number = numbers.next();
-            match outcome.map_err(|error| super::errors::failure(&error)) {
-                Err(failure) if failure.code != ErrorCode::NotFound => failed = failed.and(Err(failure)),
-                _ => number.into_iter().for_each(&mut gone),
+        let mut failed = match remove_listed(client, &listed, &mut gone).await {
+            Err(failure) if failure.code == ErrorCode::Unsupported => {
+                client.takes_lists.store(false, Ordering::Relaxed);
+                others = keys.clone().enumerate().collect();
+                Ok(())
             }
-        }
-        for (number, key) in others {
-            match bucket.client.delete_unfenced(key).await {
+            removed => removed,
+        };
+        let removals = others.into_iter().map(async |(number, key)| (number, client.delete_unfenced(key).await));
+        // In their order, by which directories are counted.
+        let mut removals = futures_util::stream::iter(removals).buffered(REMOVALS);
+        while let Some((number, removed)) = removals.next().await {
+            match removed {
                 Ok(()) => gone(number),
                 Err(failure) => failed = failed.and(Err(failure)),
             }
         }
         failed
     };
-    let removed = bucket.client.fenced(removals).await;
+    let removed = client.fenced(removals).await;
     for key in keys {
         bucket.cache.forget(key);
         bucket.set_marked(key, false);
     }
     removed
+}
+
+/// Removes keys by lists of them.
+async fn remove_listed(client: &Client, listed: &[(usize, &String)], mut gone: impl FnMut(usize)) -> StoreResult<()> {
+    let paths: Vec<_> = listed.iter().map(|(_, key)| object_path(key)).collect::<StoreResult<_>>()?;
+    let paths = futures_util::stream::iter(paths.into_iter().map(Ok)).boxed();
+    let mut removed = object_store::ObjectStore::delete_stream(&client.s3, paths);
+    let (mut numbers, mut failed) = (listed.iter().map(|(number, _)| *number), Ok(()));
+    while let Some(outcome) = removed.next().await {
+        let number = numbers.next();
+        match outcome.map_err(|error| super::errors::failure(&error)) {
+            Err(failure) if failure.code != ErrorCode::NotFound => failed = failed.and(Err(failure)),
+            _ => number.into_iter().for_each(&mut gone),
+        }
+    }
+    failed
 }
 
 impl Removal for BucketRemoval {

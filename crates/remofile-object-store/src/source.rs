@@ -58,8 +58,8 @@ impl BucketSource {
                 }
                 (head, bytes)
             }
-            // An empty object has no range.
-            Err(failure) if failure.code == ErrorCode::BadRequest => {
+            // An empty object has no range, which services tell in several ways.
+            Err(failure) if matches!(failure.code, ErrorCode::BadRequest | ErrorCode::DiskFailure) => {
                 let head = bucket.client.head(&key).await?.ok_or(ErrorCode::NotFound)?;
                 if head.size > 0 {
                     return Err(failure);

@@ -1,7 +1,9 @@
 //! Files that are not visible yet. A small one is one request at its commit; a large one is sent in parts meanwhile, of which
 //! the commit makes an object.
 
-use super::client::{Condition, Head, Task};
+use super::client::{Head, Task};
+use super::conditions::Condition;
+use super::end::End;
 use super::errors::wrong;
 use super::metadata::Metadata;
 use super::names::Names;
@@ -136,17 +138,10 @@ impl BucketStaged {
             if before.is_some() && matches!(condition, Condition::Absent) {
                 return Err(ErrorCode::AlreadyExists.into());
             }
-            let ended = bucket.client.end_upload(key, &number, parts).await;
+            let end = End { key, upload: &number, before: before.as_ref(), bytes, metadata };
+            let ended = bucket.client.end_upload(end, parts).await;
             bucket.cache.forget(key);
-            match ended {
-                // If the answer is lost, the service is asked again, and does not know any more what it has ended.
-                Err(failure) if failure.code == ErrorCode::PartialChanged => {
-                    let there = bucket.client.head(key).await?;
-                    let is_ended = there.is_some_and(|there| is_made_of(&there, before.as_ref(), bytes, metadata));
-                    if is_ended { Ok(()) } else { Err(failure) }
-                }
-                ended => ended,
-            }
+            ended
         })
     }
 }
@@ -243,13 +238,6 @@ pub(crate) fn is_worth_keeping(plan: &StagePlan) -> bool {
     plan.size.is_some_and(|size| size >= LEAST_PARTIAL_BYTES) && plan.modified.is_some()
 }
 
-/// Reports whether an object is what an upload has become: of its size, time and mode, and not what was there before.
-fn is_made_of(there: &Head, before: Option<&Head>, bytes: u64, metadata: &Metadata) -> bool {
-    let of = |metadata: &Metadata| (metadata.modified, metadata.mode.map(|mode| mode & 0o777));
-    let is_new = before.is_none_or(|before| !before.is_same(there));
-    is_new && there.size == bytes && of(&there.metadata) == of(metadata)
-}
-
 pub(crate) fn directory_in_the_way() -> Failure {
     Failure::new(ErrorCode::AlreadyExists).because("a directory is in the way")
 }
@@ -260,7 +248,7 @@ impl Bucket {
         let expected: Version = match plan.expected {
             Some(expected) => expected,
             None if plan.replace => return Ok(Condition::None),
-            None if self.client.has_conditions().await? => return Ok(Condition::Absent),
+            None if self.client.conditions().await?.has_absent => return Ok(Condition::Absent),
             None => {
                 let is_free = match names {
                     Some(names) => names.free_since(key).await?.is_some(),
@@ -271,8 +259,7 @@ impl Bucket {
         };
         match self.client.head(key).await? {
             Some(there) if BucketSource::version_of(&there) == expected => {
-                let has = self.client.has_conditions().await? && !there.etag.is_empty();
-                Ok(if has { Condition::Etag(there.etag) } else { Condition::None })
+                Ok(self.client.conditions().await?.heeded(Condition::Etag(there.etag)))
             }
             _ => Err(ErrorCode::SourceChanged.into()),
         }

@@ -193,7 +193,7 @@ impl Upload {
             if let Some(before) = &mut before {
                 before.outcome().await?;
             }
-            let (metadata, condition) = (Metadata::default(), super::client::Condition::None);
+            let (metadata, condition) = (Metadata::default(), super::conditions::Condition::None);
             bucket.client.put(&key, record.into(), &metadata, condition).await.map(drop)
         });
     }
@@ -248,7 +248,7 @@ impl Upload {
     fn keep(&mut self, tail: &[u8], last: Option<&Checkpoint>) -> StoreResult<()> {
         let end = self.sent + tail.len() as u64;
         let last = last.and_then(saved).filter(|saved| saved.offset == end && !tail.is_empty());
-        let (client, condition) = (Arc::clone(&self.bucket.client), super::client::Condition::None);
+        let (client, condition) = (Arc::clone(&self.bucket.client), super::conditions::Condition::None);
         if let Some(last) = last {
             let (content, key) = (Bytes::copy_from_slice(tail), self.bucket.tail_key(&self.name));
             client.wait(client.put(&key, content.into(), &Metadata::default(), condition.clone()))?;

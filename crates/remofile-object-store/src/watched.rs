@@ -8,6 +8,7 @@ use object_store::ClientOptions;
 use object_store::client::{
     HttpClient, HttpConnector, HttpError, HttpRequest, HttpResponse, HttpService, ReqwestConnector,
 };
+use reqwest::StatusCode;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -43,13 +44,19 @@ impl HttpService for Watched {
     {
         Box::pin(async move {
             let is_of_bucket = request.uri().to_string().starts_with(&*self.connector.address);
-            let answer = self.inner.execute(request).await;
+            let mut answer = self.inner.execute(request).await;
             match &answer {
                 // The machine may have been asked for credentials.
                 _ if !is_of_bucket => {}
                 Ok(answer) if is_passing(answer.status().as_u16()) => self.connector.tell(answer.status().as_str()),
                 Ok(_) => self.connector.tell_end(),
                 Err(error) => self.connector.tell(&words(error)),
+            }
+            if let Ok(answer) = &mut answer
+                && answer.status() == StatusCode::NOT_IMPLEMENTED
+            {
+                // The crate of object stores repeats what was answered with any status from 500 on.
+                *answer.status_mut() = StatusCode::METHOD_NOT_ALLOWED;
             }
             answer
         })

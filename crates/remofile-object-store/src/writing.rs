@@ -1,6 +1,7 @@
 //! The store for those who make, move and remove.
 
-use super::client::{Condition, Head};
+use super::client::Head;
+use super::conditions::Condition;
 use super::directory::BucketDirectory;
 use super::keys::{object_path, refuse_own};
 use super::list::ListRequest;
@@ -35,8 +36,7 @@ impl WriteStore for BucketStore {
                 None => {
                     bucket.need_parent(path).await?;
                     let metadata = Metadata { mode: bucket.client.options.file_mode, ..Metadata::default() };
-                    let has = bucket.client.has_conditions().await?;
-                    let condition = if has { Condition::Absent } else { Condition::None };
+                    let condition = bucket.client.conditions().await?.heeded(Condition::Absent);
                     bucket.client.put(&key, Vec::new().into(), &metadata, condition).await.map(drop)
                 }
             }

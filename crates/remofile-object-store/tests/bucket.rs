@@ -3,10 +3,10 @@
 #![allow(clippy::unwrap_used, clippy::panic, reason = "tests fail by panicking")]
 
 use crate::content::{UNIT, code, list, noise, path, read, stage, write};
-use crate::double::Double;
+use crate::double::{Double, Faults};
 use remofile::protocol::path::RemotePath;
 use remofile::protocol::wire::{ErrorCode, Listed, Timestamp};
-use remofile::store::{Prefix, ReadStore, RemovalProgress, StagePlan, WriteStore};
+use remofile::store::{Prefix, ReadStore, RemovalProgress, ResumeStore, StagePlan, WriteStore};
 use remofile_object_store::{BucketOptions, BucketStore};
 use std::sync::Arc;
 use std::time::Duration;
@@ -225,6 +225,49 @@ fn a_store_is_opened_at_a_service_that_is_busy_at_first() {
     let begun = double.lock().requests.len();
     assert!(double.open_with(options).unwrap_err().to_string().contains("busy"));
     assert_eq!(double.lock().requests.len(), begun + 1);
+}
+
+#[test]
+fn a_service_that_has_little_is_not_asked_again_for_what_it_does_not_have() {
+    let double = Double::start();
+    double.lock().faults.has_little = true;
+    let store = double.open();
+    assert_eq!(store.expire_partials(Duration::ZERO), Ok(0));
+    let plan = StagePlan { size: Some(2 << 20), modified: Some(Timestamp::new(7, 0)), ..StagePlan::default() };
+    write(&store, "/large", &noise(2 << 20), &plan).unwrap();
+    for content in [&b""[..], b"content"] {
+        let name = format!("/file{}", content.len());
+        write(&store, &name, content, &StagePlan::default()).unwrap();
+        assert_eq!(read(&store, &name).unwrap(), content);
+        assert_eq!(code(write(&store, &name, b"new", &StagePlan::default())), Some(ErrorCode::AlreadyExists));
+        assert_eq!(code(store.create_file(&path(&name), false)), Some(ErrorCode::AlreadyExists));
+    }
+    store.rename(&path("/large"), &path("/renamed"), false).unwrap();
+    assert_eq!(double.keys(), ["file0", "file7", "renamed"]);
+    let requests = std::mem::take(&mut double.lock().requests);
+    for once in ["GET /bucket?uploads", "PUT /bucket/pre/fix/.remofile/condition-"] {
+        assert_eq!(requests.iter().filter(|request| request.contains(once)).count(), 1, "{once}");
+    }
+}
+
+#[test]
+fn a_version_is_replaced_once_whatever_the_service_does_with_conditions() {
+    for faults in [
+        Faults::default(),
+        Faults { compares_bare_tags: true, ..Faults::default() },
+        Faults { has_no_conditions: true, ..Faults::default() },
+        Faults { has_little: true, ..Faults::default() },
+    ] {
+        let double = Double::start();
+        double.lock().faults = faults;
+        let store = double.open();
+        write(&store, "/file", b"first", &StagePlan::default()).unwrap();
+        let expected = Some(store.open(&path("/file")).unwrap().version());
+        let plan = StagePlan { replace: true, expected, ..StagePlan::default() };
+        write(&store, "/file", b"second", &plan).unwrap();
+        assert_eq!(code(write(&store, "/file", b"third", &plan)), Some(ErrorCode::SourceChanged));
+        assert_eq!((double.keys(), double.content("file")), (vec!["file".to_owned()], b"second".to_vec()));
+    }
 }
 
 #[test]

@@ -2,10 +2,10 @@
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "tests fail by panicking")]
 
-use crate::content::{code, list, path, read};
-use crate::double::Double;
+use crate::content::{code, list, noise, path, read};
+use crate::double::{Double, PART_BYTES};
 use remofile::protocol::wire::{ErrorCode, Kind, Timestamp};
-use remofile::store::{Fence, ReadStore, RemovalProgress, WriteStore};
+use remofile::store::{Fence, PosixStore, ReadStore, RemovalProgress, WriteStore};
 use remofile_object_store::BucketOptions;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -60,6 +60,23 @@ fn a_tree_of_many_pages_is_removed_as_a_whole() {
 }
 
 #[test]
+fn a_tree_is_removed_where_the_service_takes_no_lists_of_keys() {
+    let double = Double::start();
+    double.lock().faults.has_little = true;
+    for number in 0..40 {
+        double.put(&format!("d/{}/{number}", number % 3), b"12345", &[]);
+    }
+    double.lock().faults.page = Some(7);
+    let store = double.open();
+    let mut removal = store.remove_tree(&path("/d")).unwrap();
+    let done = std::iter::repeat_with(|| removal.step().unwrap()).find(|step| *step != RemovalProgress::More);
+    assert_eq!(done, Some(RemovalProgress::Done { files: 40, directories: 4 }));
+    assert_eq!((double.keys(), removal.removed_bytes()), (vec![], Some(200)));
+    let lists = double.lock().requests.iter().filter(|request| request.starts_with("POST")).count();
+    assert_eq!(lists, 1, "a list that was refused is not tried again");
+}
+
+#[test]
 fn a_removal_that_fails_tells_how_much_is_gone() {
     let double = Double::start();
     for number in 0..9 {
@@ -106,6 +123,29 @@ fn files_and_directories_are_moved_by_the_service_itself() {
     assert!(!double.keys().iter().any(|key| key.starts_with("old/")));
     assert_eq!(read(&store, "/new/1/4").unwrap(), b"4");
     assert_eq!(store.stat(&path("/new/1/4")).unwrap().modified, Timestamp::new(7, 0));
+}
+
+#[test]
+fn a_copy_in_parts_whose_end_was_not_answered_is_told_as_what_it_is() {
+    let double = Double::start();
+    let most_copied = PART_BYTES as u64;
+    let store = double.open_with(BucketOptions { most_copied, ..double.options() }).unwrap();
+    let content = noise(5 * PART_BYTES + 3);
+    double.put("file", &content, &[("x-amz-meta-mtime", "7.0")]);
+    // Another tool gave it up, so that nothing is made of it.
+    double.lock().faults.refuses_ends = Some((404, "NoSuchUpload"));
+    assert_eq!(code(store.rename(&path("/file"), &path("/moved"), false)), Some(ErrorCode::PartialChanged));
+    assert_eq!(code(store.set_modified(&path("/file"), Timestamp::new(8, 0))), Some(ErrorCode::PartialChanged));
+    assert_eq!((double.keys(), double.lock().uploads.len()), (vec!["file".to_owned()], 0));
+
+    double.lock().faults.refuses_ends = None;
+    double.lock().faults.loses_ends = 1;
+    store.set_modified(&path("/file"), Timestamp::new(8, 0)).unwrap();
+    double.lock().faults.loses_ends = 1;
+    store.rename(&path("/file"), &path("/moved"), false).unwrap();
+    assert_eq!((double.keys(), double.lock().faults.loses_ends), (vec!["moved".to_owned()], 0));
+    assert!(double.content("moved") == content);
+    assert_eq!(store.stat(&path("/moved")).unwrap().modified, Timestamp::new(8, 0));
 }
 
 #[test]

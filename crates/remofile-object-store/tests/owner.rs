@@ -3,7 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::panic, reason = "tests fail by panicking")]
 
 use crate::content::{code, path, stage};
-use crate::double::{Double, PART_BYTES};
+use crate::double::{Double, Faults, PART_BYTES};
 use remofile::protocol::token::Token;
 use remofile::protocol::wire::ErrorCode;
 use remofile::server::{Coordinated, MemoryCoordinator};
@@ -18,6 +18,16 @@ const LARGE: usize = 3 * PART_BYTES;
 
 fn why<T>(result: StoreResult<T>) -> String {
     result.err().unwrap().to_string()
+}
+
+/// The ways of services with conditions: they heed them, compare tags without their quotes, forget them, say that they have none.
+fn services() -> [Faults; 4] {
+    [
+        Faults::default(),
+        Faults { compares_bare_tags: true, ..Faults::default() },
+        Faults { has_no_conditions: true, ..Faults::default() },
+        Faults { has_little: true, ..Faults::default() },
+    ]
 }
 
 #[test]
@@ -106,9 +116,9 @@ fn a_server_with_a_coordinator_is_refused_beside_one_without() {
 
 #[test]
 fn each_server_of_a_coordinator_renews_what_they_share() {
-    for has_no_conditions in [false, true] {
+    for faults in services() {
         let double = Double::start();
-        double.lock().faults.has_no_conditions = has_no_conditions;
+        double.lock().faults = faults;
         let options = BucketOptions { renewal: Duration::from_millis(2), ..double.options() };
         let stores = [(); 2].map(|()| double.open_with(options.clone()).unwrap());
         for store in &stores {

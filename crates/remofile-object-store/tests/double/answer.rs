@@ -37,6 +37,20 @@ pub(crate) fn answer(state: &mut State, request: &Request) -> Answer {
     }
 }
 
+/// The answer of a service that has little.
+pub(super) fn lacking(state: &State, request: &Request) -> Option<Answer> {
+    if !state.faults.has_little {
+        return None;
+    }
+    let asks = |name: &str| request.header(name).is_some() || request.query.contains_key(name);
+    let is_list = request.method == "GET" && (asks("uploads") || asks("uploadId")) || asks("delete");
+    if is_list || asks("if-none-match") || (request.method == "PUT" && asks("if-match")) {
+        return Some(Answer::error(501, "NotImplemented"));
+    }
+    let is_empty = state.objects.get(&request.key).is_some_and(|stored| stored.content.is_empty());
+    (is_empty && asks("range")).then(|| Answer::of(206, "").with("content-range", "bytes 0-0/0"))
+}
+
 fn list(state: &State, request: &Request) -> Answer {
     let value = |name: &str| request.query.get(name).map_or("", String::as_str);
     let (prefix, is_flat) = (value("prefix"), value("delimiter") == "/");
@@ -235,7 +249,10 @@ fn refused_by_condition(state: &State, request: &Request) -> Option<Answer> {
     let there = state.objects.get(&request.key);
     let is_refused = match (request.header("if-none-match"), request.header("if-match")) {
         (Some(_), _) => there.is_some(),
-        (None, Some(etag)) => there.is_none_or(|there| there.etag != etag),
+        (None, Some(etag)) => there.is_none_or(|there| match state.faults.compares_bare_tags {
+            true => there.etag.trim_matches('"') != etag,
+            false => there.etag != etag,
+        }),
         (None, None) => false,
     };
     is_refused.then(|| Answer::error(412, "PreconditionFailed"))

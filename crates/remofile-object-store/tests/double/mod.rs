@@ -79,6 +79,10 @@ pub(crate) struct Faults {
     pub(crate) exaggerates: u64,
     /// Forgets the conditions of requests.
     pub(crate) has_no_conditions: bool,
+    /// Compares the tag of a condition of a PUT without its quotes, as Ceph does.
+    pub(crate) compares_bare_tags: bool,
+    /// Has neither conditions nor lists of uploads and parts, nor takes lists of keys to be removed, and says so; sends an empty object as a range of one byte.
+    pub(crate) has_little: bool,
     /// Closes so many connections without an answer, after it has done what was asked.
     pub(crate) loses_answers: u32,
     /// As `loses_answers`, of requests that make an object of parts.
@@ -253,7 +257,7 @@ fn answer_with_faults(state: &mut State, request: &Request) -> Option<(Answer, b
         state.has_refused_copy = true;
         return Some((Answer::error(403, "AccessDenied"), false));
     }
-    let answer = answer::answer(state, request);
+    let answer = answer::lacking(state, request).unwrap_or_else(|| answer::answer(state, request));
     if is_change && state.faults.loses_answers > 0 {
         state.faults.loses_answers -= 1;
         return None;

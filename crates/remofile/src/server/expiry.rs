@@ -19,11 +19,14 @@ pub(super) struct Expiry {
 }
 
 impl Expiry {
-    /// Removes what has expired now, and what will have later.
+    /// Removes what has expired now, and what will have later. Of a distant store, whose service may take long for it, even
+    /// the first time keeps nobody waiting.
     pub(super) fn begin(store: Arc<dyn Store>, after: Duration, staged_files: Arc<StagedFiles>) -> Self {
-        expire(&*store, after);
         let mut expiry = Self { store, after, staged_files, next: Instant::now() };
-        expiry.plan(Instant::now());
+        if !expiry.store.is_distant() {
+            expire(&*expiry.store, after);
+            expiry.plan(Instant::now());
+        }
         expiry
     }
 
@@ -68,7 +71,7 @@ fn expire(store: &dyn Store, after: Duration) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::store::{LocalStore, StoreOptions};
+    use crate::store::{Faulty, LocalStore, MemoryStore, StoreOptions};
 
     #[test]
     fn it_is_looked_for_again_and_again() {
@@ -81,6 +84,18 @@ mod tests {
             assert_eq!(expiry.next(), first);
             expiry.run(first);
             assert_eq!(expiry.next(), first + Duration::from_secs(pause));
+        }
+    }
+
+    #[test]
+    fn a_distant_store_is_searched_while_clients_are_answered() {
+        let inner: Arc<dyn Store> = Arc::new(MemoryStore::new());
+        let (near, distant) = (Faulty::new(Arc::clone(&inner)), Faulty::new(inner).distant());
+        for (store, is_due) in [(near, false), (distant, true)] {
+            let mut expiry = Expiry::begin(Arc::new(store), Duration::from_secs(1), Arc::default());
+            assert_eq!(expiry.next() <= Instant::now(), is_due);
+            expiry.run(Instant::now());
+            assert!(expiry.next() > Instant::now());
         }
     }
 }

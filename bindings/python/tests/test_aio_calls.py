@@ -33,6 +33,7 @@ async def cancelled(tasks):
     return await asyncio.gather(*tasks, return_exceptions=True)
 
 
+@pytest.mark.one_version
 def test_a_thousand_calls_are_outstanding_at_a_time(options, root):
     async def work():
         async with AsyncClient(*options) as client:
@@ -49,6 +50,7 @@ def test_a_thousand_calls_are_outstanding_at_a_time(options, root):
     assert len(list(root.iterdir())) == 1000
 
 
+@pytest.mark.one_version
 def test_uploads_and_downloads_are_made_at_a_time(options, root, local):
     (local / "big").write_bytes(bytes(range(256)) * 4096)
 
@@ -92,6 +94,7 @@ def test_the_time_of_a_call_begins_with_it_behind_a_thousand_others(silent):
     asyncio.run(work())
 
 
+@pytest.mark.one_version
 def test_calls_that_wait_for_others_take_nobody_s_turn(options, root, local):
     (local / "big").write_bytes(bytes(40_000_000))
 

@@ -4,6 +4,8 @@ import pytest
 
 from remofile import Server, download_files, generate_token, synchronize_download, synchronize_upload
 
+pytestmark = pytest.mark.one_version
+
 
 @pytest.mark.parametrize("fsync", ["none", "end", "each"])
 def test_every_download_takes_the_moment_of_its_flush(client, root, tmp_path, fsync):

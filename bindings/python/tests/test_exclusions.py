@@ -5,6 +5,8 @@ import pytest
 from remofile import SourceNotFound, download_files, upload_files
 from remofile._exclusions import Exclusions
 
+pytestmark = pytest.mark.one_version
+
 FILES = ["a/b/one.txt", "a/b/two.txt", "a/b/deep/one.txt", "a/c/one.txt", "a/.hidden/x.txt", "one.txt", "b/one.txt", "b/e.bin"]
 
 

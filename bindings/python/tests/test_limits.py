@@ -22,6 +22,8 @@ from remofile import (
 from remofile._remofile import Interrupt
 from remofile._settings import INTERRUPT
 
+pytestmark = pytest.mark.one_version
+
 #: Milliseconds: with less a busy machine would look like a stall.
 TIMEOUT = 1500
 

@@ -8,6 +8,8 @@ import pytest
 
 from remofile import AsyncClient, Client, Server, generate_token
 
+pytestmark = pytest.mark.one_version
+
 
 @pytest.fixture
 def token():

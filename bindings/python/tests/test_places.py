@@ -254,7 +254,7 @@ def test_names_that_cannot_be_listed_are_told(client, root):
 
 
 def test_all_of_it_can_be_awaited(client, root):
-    (root / "d").mkdir()
+    client.make_directories("/d")
     (root / "d/foo").write_bytes(b"abc")
 
     async def work():

@@ -18,6 +18,8 @@ from remofile import (
 )
 from remofile.protocol import Reason, Request, Response, State
 
+pytestmark = pytest.mark.one_version
+
 zmq = pytest.importorskip("zmq")
 
 

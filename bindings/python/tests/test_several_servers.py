@@ -6,6 +6,8 @@ import pytest
 
 from remofile import AsyncClient, Client, RemofilePath
 
+pytestmark = pytest.mark.one_version
+
 
 @pytest.fixture
 def servers(server):

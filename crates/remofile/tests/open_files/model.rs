@@ -7,7 +7,7 @@ use std::io::{Read, Seek, SeekFrom, Write};
 use std::path::PathBuf;
 
 /// Operations of a run, unless the environment says otherwise; `make soak` makes it a million.
-const OPERATIONS: u64 = 100_000;
+const OPERATIONS: u64 = 40_000;
 
 /// Files of the first test are cut when they have more bytes.
 const LARGE: u64 = 256 * 1024;

@@ -22,7 +22,7 @@ from common import REPOSITORY, Failed, Skipped, run
 PACKAGE = "remofile-core"
 TEST = "simulation::every_promise_holds_at_every_step_of_every_seed"
 # Those before it are tried by the crate's own tests.
-FIRST = 500
+FIRST = 800
 FULL, TENTH = 1_000_000, 200
 # Seeds of one process, and the time that it may take.
 CHUNK = {"full": 5_000, "tenth": 100}

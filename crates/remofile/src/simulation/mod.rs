@@ -30,9 +30,9 @@ use world::World;
 
 /// Planted bugs are found within these.
 const SEEDS: Range<u64> = 0..1000;
-/// Tried by the crate's tests. `reliability/simulation.py` goes on with those after them, in `make test` with 200 and in `make soak` with
+/// Tried by the crate's tests. `reliability/simulation.py` goes on with those after them: in `make test` with 200, in `make soak` with
 /// a million.
-const HONEST_SEEDS: Range<u64> = 0..500;
+const HONEST_SEEDS: Range<u64> = 0..800;
 
 fn seeds() -> Range<u64> {
     let parse = |text: String| {

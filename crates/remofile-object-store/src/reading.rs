@@ -1,14 +1,16 @@
 //! The store for those who read.
 
 use super::cache::Remembered;
+use super::client::{Client, Task};
 use super::keys::refuse_own;
-use super::source::BucketSource;
+use super::source::{BucketSource, FIRST_BYTES};
 use super::store::{BucketStore, directory_entry, entry_of};
 use super::walk::BucketWalk;
 use remofile::protocol::digest::digest;
 use remofile::protocol::path::RemotePath;
 use remofile::protocol::wire::{Entry, ErrorCode, Failure};
-use remofile::store::{ReadStore, Source, StoreResult, Walk};
+use remofile::store::{Opening, ReadStore, Source, StoreResult, Walk};
+use std::sync::Arc;
 
 impl ReadStore for BucketStore {
     fn stat(&self, path: &RemotePath) -> StoreResult<Entry> {
@@ -59,6 +61,12 @@ impl ReadStore for BucketStore {
         }
     }
 
+    fn begin_open(&self, path: &RemotePath) -> Option<Box<dyn Opening>> {
+        refuse_own(path).ok().filter(|()| !path.is_root())?;
+        let task = BucketSource::begin_open(&self.bucket, path)?;
+        Some(Box::new(BucketOpening { client: Arc::clone(&self.bucket.client), task }))
+    }
+
     fn read_link(&self, path: &RemotePath) -> StoreResult<String> {
         self.stat(path)?;
         Err(Failure::new(ErrorCode::BadRequest).because("it is not a symbolic link"))
@@ -71,5 +79,22 @@ impl ReadStore for BucketStore {
     fn identity(&self, path: &RemotePath) -> StoreResult<u128> {
         self.stat(path)?;
         Ok(u128::from_be_bytes(digest(path.as_str().as_bytes())))
+    }
+}
+
+/// An object that is being opened: its first bytes are on their way.
+struct BucketOpening {
+    client: Arc<Client>,
+    task: Task<BucketSource>,
+}
+
+impl Opening for BucketOpening {
+    fn end(self: Box<Self>) -> StoreResult<Box<dyn Source>> {
+        let Self { client, mut task } = *self;
+        Ok(Box::new(client.wait(async move { task.outcome().await })?))
+    }
+
+    fn memory_bytes(&self) -> u64 {
+        FIRST_BYTES
     }
 }

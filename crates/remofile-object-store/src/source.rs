@@ -73,6 +73,15 @@ impl BucketSource {
         Ok(Self { bucket, key, entry, head, first, reading: Mutex::new(reading) })
     }
 
+    /// Begins to open a file, beside others.
+    pub(crate) fn begin_open(bucket: &Arc<Bucket>, path: &RemotePath) -> Option<Task<Self>> {
+        let (shared, path) = (Arc::clone(bucket), path.clone());
+        bucket.client.spawn(async move {
+            let _turn = shared.turn().await;
+            Self::open(&shared, &path).await
+        })
+    }
+
     /// Reports whether it is a file of this bucket.
     pub(crate) fn is_in(&self, bucket: &Arc<Bucket>) -> bool {
         Arc::ptr_eq(&self.bucket, bucket)

@@ -206,13 +206,8 @@ impl BucketWalk {
         if !self.opens || !(1..=FIRST_BYTES).contains(&object.size) {
             return None;
         }
-        let (bucket, path) = (Arc::clone(&self.bucket), path.clone());
-        let task = self.bucket.client.spawn(async move {
-            let _turn = bucket.turn().await;
-            BucketSource::open(&bucket, &path).await
-        });
         self.ahead_bytes += object.size;
-        task
+        BucketSource::begin_open(&self.bucket, path)
     }
 
     fn fail(&mut self, failure: Failure, below: &str, size: Option<u64>) {

@@ -8,7 +8,7 @@ use remofile::protocol::path::{FileName, NameRule, RemotePath};
 use remofile::protocol::token::Token;
 use remofile::protocol::wire::{Body, ErrorCode, Header, OperationId, Request, Signal};
 use remofile::store::{StagePlan, StagedDirectory, WriteStore};
-use remofile::{Client, ClientOptions, Handler, Server, Silent, TransferOptions};
+use remofile::{Client, ClientOptions, Handler, Server, Silent, SyncOptions, TransferOptions, synchronize_download};
 use remofile_object_store::{BucketOptions, BucketStore};
 use std::path::Path;
 use std::sync::Arc;
@@ -205,6 +205,45 @@ fn a_look_that_is_old_is_made_again() {
     // Each file is looked for behind a listing at most.
     let looks = requests.len() - stored;
     assert!((200..=2 * 200 + 4 * 21).contains(&looks), "{looks}");
+}
+
+#[test]
+fn files_that_are_asked_for_by_name_are_opened_side_by_side_and_looked_at_once() {
+    let double = Double::start();
+    for number in 0..40 {
+        double.put(&format!("tree/f-{number:02}"), b"content", &[("x-amz-meta-mtime", "5.0")]);
+    }
+    double.age();
+    let served = Served::of(double.open());
+    let mut client = served.client();
+    client.status().unwrap();
+    let local = tempfile::tempdir().unwrap();
+    let (synchronised, down) = (local.path().join("tree"), local.path());
+    let begin = || {
+        let mut state = double.lock();
+        (state.reads, state.faults.reads_together) = (0, 8);
+        state.requests.clear();
+    };
+    let looks_and_reads = || {
+        let requests = std::mem::take(&mut double.lock().requests);
+        ["HEAD", "GET"].map(|method| {
+            requests.iter().filter(|request| request.starts_with(method) && request.contains("/tree/f-")).count()
+        })
+    };
+    begin();
+    let options = SyncOptions::default();
+    let report = synchronize_download(&mut client, &remote("/tree"), &synchronised, &options, &mut Silent).unwrap();
+    assert_eq!((report.transfer.files, report.transfer.failures.len()), (40, 0), "{report:?}");
+    assert_eq!(looks_and_reads(), [40, 40], "the listing looks at each, and each is read");
+    for sources in [vec![remote("/tree/f-*")], (0..40).map(|number| remote(&format!("/tree/f-{number:02}"))).collect()]
+    {
+        begin();
+        let report = client.download(&sources, down, &TransferOptions::default(), &mut Silent).unwrap();
+        assert_eq!((report.files, report.failures.len()), (40, 0), "{report:?}");
+        assert_eq!(std::fs::read(down.join("f-39")).unwrap(), b"content");
+        assert_eq!(looks_and_reads()[1], 40);
+        (0..40).for_each(|number| std::fs::remove_file(down.join(format!("f-{number:02}"))).unwrap());
+    }
 }
 
 #[test]

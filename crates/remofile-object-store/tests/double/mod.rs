@@ -34,6 +34,8 @@ pub(crate) struct State {
     pub(crate) least_part: usize,
     /// Requests to store the marker of a directory that have come.
     pub(crate) markers: usize,
+    /// Objects that it was asked for.
+    pub(crate) reads: usize,
     /// Requests for the mute key that were given up.
     pub(crate) given_up: u32,
     /// True once a copy was refused.
@@ -95,6 +97,8 @@ pub(crate) struct Faults {
     pub(crate) refuses_put: Option<&'static str>,
     /// Stores no marker of a directory before it was asked to store so many.
     pub(crate) markers_together: usize,
+    /// Tells no content before it was asked for so many.
+    pub(crate) reads_together: usize,
     /// Says nothing to those who read this key, and nothing to parts until three of them have given up.
     pub(crate) mute_key: Option<&'static str>,
 }
@@ -220,6 +224,13 @@ fn wait(connection: &mut TcpStream, state: &Mutex<State>, request: &Request) -> 
     if request.method == "PUT" && request.key.ends_with('/') {
         state.lock().unwrap().markers += 1;
         let waits = |state: &State| state.markers < state.faults.markers_together;
+        while waits(&state.lock().unwrap()) {
+            std::thread::yield_now();
+        }
+    }
+    if request.method == "GET" && request.header("range").is_some() {
+        state.lock().unwrap().reads += 1;
+        let waits = |state: &State| state.reads < state.faults.reads_together;
         while waits(&state.lock().unwrap()) {
             std::thread::yield_now();
         }

@@ -63,7 +63,7 @@ pub use named_file::NamedFile;
 pub use posix::{Editing, NewSpecial, PendingBackup, PosixStore};
 pub use private_file::{FileStamp, LockedPrivateFile, OpenPrivateFile, PrivateFile, PrivateFileError, StampedContent};
 pub use private_slot::PrivateSlot;
-pub use read::{Extent, ReadStore, Source, SourceState, Unlisted, Walk, removed_since};
+pub use read::{Extent, Opening, ReadStore, Source, SourceState, Unlisted, Walk, removed_since};
 pub use real::{is_directory, is_file_of, real_path, real_path_to_be};
 pub use remofile_protocol::handshake::{Capabilities, Capability};
 pub use result::{StoreResult, unsupported};

@@ -32,6 +32,11 @@ pub trait ReadStore: Send + Sync {
     /// `not-a-file` for directories and special files (without blocking on a pipe), `not-found`, ...
     fn open(&self, path: &RemotePath) -> StoreResult<Box<dyn Source>>;
 
+    /// Begins to open a regular file, by a store that is slow to open one and quick to open many; `None` by any other.
+    fn begin_open(&self, _path: &RemotePath) -> Option<Box<dyn Opening>> {
+        None
+    }
+
     /// Returns the target of a symbolic link; the last name of the path is not followed.
     ///
     /// # Errors
@@ -85,6 +90,18 @@ pub trait ReadStore: Send + Sync {
     /// # Errors
     /// `not-found` or `outside-root` for a link that leads nowhere or out, ...
     fn identity(&self, path: &RemotePath) -> StoreResult<u128>;
+}
+
+/// A file that is being opened.
+pub trait Opening: Send {
+    /// Waits until the file is open.
+    ///
+    /// # Errors
+    /// As [`ReadStore::open`], with less care for what is in its place.
+    fn end(self: Box<Self>) -> StoreResult<Box<dyn Source>>;
+
+    /// Returns the memory that it holds at most, in bytes.
+    fn memory_bytes(&self) -> u64;
 }
 
 /// A walk over a directory.

@@ -75,7 +75,8 @@ impl Feed {
 
     /// Tells what was listed and removed before it could be sent. A feed that only looks leaves it out.
     #[must_use]
-    pub fn telling_removed(self) -> Self {
+    pub fn telling_removed(mut self) -> Self {
+        self.origins.open_ahead();
         Self { tells_removed: true, ..self }
     }
 
@@ -143,7 +144,7 @@ impl Feed {
         if let Some(second) = self.second_name(&found, &verdict) {
             return Ok(second);
         }
-        let FoundItem { path, top: _, shown, entry, store, known: named, parts } = found;
+        let FoundItem { path, top: _, shown, entry, store, known: named, parts, opened } = found;
         let (rule, known) = match verdict {
             Verdict::Send { rule, known } => (rule, known.or(named)),
             Verdict::Present { mode } => return Ok(FeedItem::Present { path, size: entry.size, mode }),
@@ -159,12 +160,9 @@ impl Feed {
             let special = store.special(&entry.path).map_err(|failure| failure.at(&shown))?;
             return Ok(FeedItem::Special { path, special, modified: entry.modified, mode: entry.mode, rule });
         }
-        let ahead = self.walks.last_mut().and_then(|below| below.walk.take_opened());
-        let opened = match ahead.filter(|source| source.entry().path == entry.path) {
-            Some(source) => Ok(source),
-            None => store.open(&entry.path),
-        };
-        match opened {
+        let opened = opened.or_else(|| self.walks.last_mut()?.walk.take_opened());
+        let opened = opened.filter(|source| source.entry().path == entry.path);
+        match opened.map_or_else(|| store.open(&entry.path), Ok) {
             Ok(source) => {
                 let recipe = FileRecipe::of_parts(&parts, source.entry().size).map_err(|failure| failure.at(&shown))?;
                 Ok(FeedItem::File(Box::new(FedFile { path, shown, source, rule, known, recipe })))
@@ -231,7 +229,9 @@ impl Feed {
 
     fn begin(&mut self, mut origin: Origin) -> StoreResult<Option<FoundItem>> {
         self.options.permit.permit(Access::Find, &origin.path)?;
-        let known = origin.entry.take();
+        // If it cannot be opened, a look at it tells why.
+        let opened = origin.opening.take().and_then(|opening| opening.end().ok());
+        let known = origin.entry.take().or_else(|| opened.as_ref().map(|source| source.entry().clone()));
         let mut entry = known.map_or_else(|| origin.store.stat(&origin.path), Ok)?;
         if origin.as_link {
             entry.kind = Kind::Link;
@@ -281,7 +281,7 @@ impl Feed {
             Kind::Special => return Err(Failure { code: ErrorCode::NotAFile, ..special() }),
         }
         let Origin { store, name: path, shown, known, parts, .. } = origin;
-        Ok(Some(FoundItem { top: path.len(), path, shown, entry, store, known, parts }))
+        Ok(Some(FoundItem { top: path.len(), path, shown, entry, store, known, parts, opened }))
     }
 
     /// Judges an element of a walk. Returns `None` if it is left out.
@@ -336,19 +336,20 @@ impl Feed {
             }
             (Kind::Link, Links::Follow) => {
                 let followed = self.follow(&entry.path, &path, &shown).map_err(|failure| failure.at(&shown));
-                let found = |entry| FoundItem { path, top, shown, entry, store, known: None, parts: Vec::new() };
+                let found =
+                    |entry| FoundItem { path, top, shown, entry, store, known: None, parts: Vec::new(), opened: None };
                 followed.map(|entry| entry.map(found)).transpose()
             }
             (Kind::Link, Links::Copy) => match store.read_link(&entry.path) {
                 Ok(target) if stays_within(own, &target) => {
-                    Some(Ok(FoundItem { path, top, shown, entry, store, known: None, parts: Vec::new() }))
+                    Some(Ok(FoundItem { path, top, shown, entry, store, known: None, parts: Vec::new(), opened: None }))
                 }
                 Ok(_) => Some(Err(leads_astray().at(shown))),
                 Err(failure) if failure.code == ErrorCode::OutsideRoot => Some(Err(leads_astray().at(shown))),
                 Err(failure) => Some(Err(failure.at(shown))),
             },
             (Kind::File | Kind::Directory | Kind::Special, _) | (Kind::Link, Links::Keep) => {
-                Some(Ok(FoundItem { path, top, shown, entry, store, known: None, parts: Vec::new() }))
+                Some(Ok(FoundItem { path, top, shown, entry, store, known: None, parts: Vec::new(), opened: None }))
             }
         }
     }

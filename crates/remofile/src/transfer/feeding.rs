@@ -21,6 +21,8 @@ pub struct FoundItem {
     pub(super) store: Arc<dyn Store>,
     pub(super) known: Option<Known>,
     pub(super) parts: Vec<Part>,
+    /// The file, if it was opened ahead.
+    pub(super) opened: Option<Box<dyn Source>>,
 }
 
 impl FoundItem {

@@ -67,6 +67,7 @@ impl LocalOrigin {
             name,
             shown: self.shown.clone(),
             entry: located.entry,
+            opening: None,
             known: None,
             as_link: false,
             parts: Vec::new(),

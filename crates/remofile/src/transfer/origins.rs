@@ -2,9 +2,9 @@
 
 use super::memory::ALLOCATION_BYTES;
 use super::pattern::{Found, Matches, Pattern, is_pattern};
-use crate::store::Store;
+use crate::store::{Opening, Store};
 use remofile_protocol::path::RemotePath;
-use remofile_protocol::wire::{Entry, ErrorCode, Failure, Known, Mark, Part};
+use remofile_protocol::wire::{Entry, ErrorCode, Failure, Kind, Known, Mark, Part};
 use std::collections::VecDeque;
 use std::sync::Arc;
 
@@ -20,6 +20,8 @@ pub struct Origin {
     pub shown: String,
     /// Its entry, where that is known already.
     pub entry: Option<Entry>,
+    /// The file, where it is being opened already.
+    pub opening: Option<Box<dyn Opening>>,
     /// Partial of the file that the receiver has.
     pub known: Option<Known>,
     /// True if it is a link that is sent as one.
@@ -70,6 +72,9 @@ pub trait Origins: Send {
         0
     }
 
+    /// Has files opened ahead of their turn, by a store that is slow to open one: whoever calls it opens most of them.
+    fn open_ahead(&mut self) {}
+
     /// Returns the memory that it holds, in bytes, without what was given with the request.
     fn memory_bytes(&self) -> u64 {
         0
@@ -85,13 +90,31 @@ impl Origins for NoOrigins {
     }
 }
 
+/// Files that are opened ahead of their turn, by stores that are slow to open one: each may hold some hundred KiB.
+const OPENED_AHEAD: usize = 32;
+
 /// Origins that are named one by one while they are sent.
 #[derive(Default)]
 pub struct NamedOneByOne {
     queue: VecDeque<(Origin, u64)>,
     queue_bytes: usize,
+    /// Number of origins at the head of the queue that are being opened, if their store does that ahead.
+    begun: usize,
     released: u64,
     is_finished: bool,
+}
+
+impl NamedOneByOne {
+    fn open_ahead(&mut self) {
+        while self.begun < OPENED_AHEAD
+            && let Some((origin, _)) = self.queue.get_mut(self.begun)
+        {
+            if !origin.as_link {
+                origin.opening = origin.store.begin_open(&origin.path);
+            }
+            self.begun += 1;
+        }
+    }
 }
 
 impl Origins for NamedOneByOne {
@@ -100,6 +123,8 @@ impl Origins for NamedOneByOne {
             Some((origin, credit)) => {
                 self.released += credit;
                 self.queue_bytes -= origin.memory_bytes();
+                self.begun = self.begun.saturating_sub(1);
+                self.open_ahead();
                 NextOrigin::Origin(origin)
             }
             None if self.is_finished => NextOrigin::End,
@@ -110,10 +135,12 @@ impl Origins for NamedOneByOne {
     fn add(&mut self, origin: Origin, credit: u64) {
         self.queue_bytes += origin.memory_bytes();
         self.queue.push_back((origin, credit));
+        self.open_ahead();
     }
 
     fn memory_bytes(&self) -> u64 {
-        self.queue_bytes as u64
+        let begun = self.queue.iter().take(self.begun);
+        self.queue_bytes as u64 + begun.map(|(origin, _)| opening_bytes(origin)).sum::<u64>()
     }
 
     fn take_released(&mut self) -> u64 {
@@ -163,6 +190,11 @@ impl<A: Origins, B: Origins> Origins for Chained<A, B> {
         self.second.take_released()
     }
 
+    fn open_ahead(&mut self) {
+        self.first.iter_mut().for_each(Origins::open_ahead);
+        self.second.open_ahead();
+    }
+
     fn memory_bytes(&self) -> u64 {
         self.first.as_ref().map_or(0, Origins::memory_bytes) + self.second.memory_bytes()
     }
@@ -176,6 +208,9 @@ pub struct InStore {
     /// True if the contents of the sources are meant, which then have no name.
     is_nameless: bool,
     matching: Option<Matching>,
+    /// True if files are opened ahead, and the origins that were found meanwhile.
+    opens: bool,
+    ahead: VecDeque<NextOrigin>,
 }
 
 /// A pattern that is being matched.
@@ -189,7 +224,15 @@ impl InStore {
     /// Gives the sources in their order, which may be patterns if `patterns` is true.
     #[must_use]
     pub fn new(store: Arc<dyn Store>, sources: Vec<RemotePath>, patterns: bool) -> Self {
-        Self { store, sources: sources.into(), patterns, is_nameless: false, matching: None }
+        Self {
+            store,
+            sources: sources.into(),
+            patterns,
+            is_nameless: false,
+            matching: None,
+            opens: false,
+            ahead: VecDeque::new(),
+        }
     }
 
     /// Takes the contents of the sources, which then have no name.
@@ -203,14 +246,14 @@ impl InStore {
         let name = name.map(|name| name.to_string()).unwrap_or_default();
         let shown = path.to_string();
         let (store, parts) = (Arc::clone(&self.store), Vec::new());
-        Origin { store, path, name, shown, entry: None, known: None, as_link: false, parts }
+        Origin { store, path, name, shown, entry: None, opening: None, known: None, as_link: false, parts }
     }
 
     fn begin(&mut self, path: RemotePath) -> NextOrigin {
         let may_match = self.patterns && is_pattern(path.as_str());
         // A file whose name only looks like a pattern is meant itself.
         if !may_match || self.store.stat(&path).is_ok() {
-            return NextOrigin::Origin(self.origin(path));
+            return NextOrigin::Origin(self.opened_ahead(self.origin(path)));
         }
         match Pattern::parse(&path) {
             Err(failure) => NextOrigin::Failed(failure),
@@ -223,12 +266,13 @@ impl InStore {
     }
 }
 
-impl Origins for InStore {
-    fn memory_bytes(&self) -> u64 {
-        self.matching.as_ref().map_or(0, |matching| matching.matches.memory_bytes())
+impl InStore {
+    fn opened_ahead(&self, origin: Origin) -> Origin {
+        let opening = if self.opens { self.store.begin_open(&origin.path) } else { None };
+        Origin { opening, ..origin }
     }
 
-    fn next(&mut self) -> NextOrigin {
+    fn find(&mut self) -> NextOrigin {
         let Some(matching) = &mut self.matching else {
             return match self.sources.pop_front() {
                 Some(path) => self.begin(path),
@@ -240,7 +284,8 @@ impl Origins for InStore {
             Found::Failed(failure) => NextOrigin::Failed(failure),
             Found::Entry(entry) => {
                 matching.found_any = true;
-                NextOrigin::Origin(self.origin(entry.path))
+                let (is_file, origin) = (entry.kind == Kind::File, self.origin(entry.path));
+                NextOrigin::Origin(if is_file { self.opened_ahead(origin) } else { origin })
             }
             Found::End => {
                 let failure = Failure::new(ErrorCode::NoMatch).at(&matching.shown);
@@ -250,4 +295,33 @@ impl Origins for InStore {
             }
         }
     }
+}
+
+impl Origins for InStore {
+    fn next(&mut self) -> NextOrigin {
+        while self.opens && self.ahead.len() < OPENED_AHEAD {
+            match self.find() {
+                found @ (NextOrigin::Origin(_) | NextOrigin::Failed(_)) => self.ahead.push_back(found),
+                none => return self.ahead.pop_front().unwrap_or(none),
+            }
+        }
+        self.ahead.pop_front().unwrap_or_else(|| self.find())
+    }
+
+    fn open_ahead(&mut self) {
+        self.opens = self.store.is_distant();
+    }
+
+    fn memory_bytes(&self) -> u64 {
+        let matches = self.matching.as_ref().map_or(0, |matching| matching.matches.memory_bytes());
+        let bytes_of = |next: &NextOrigin| match next {
+            NextOrigin::Origin(origin) => origin.memory_bytes() as u64 + opening_bytes(origin),
+            _ => size_of::<NextOrigin>() as u64,
+        };
+        matches + self.ahead.iter().map(bytes_of).sum::<u64>()
+    }
+}
+
+fn opening_bytes(origin: &Origin) -> u64 {
+    origin.opening.as_ref().map_or(0, |opening| opening.memory_bytes())
 }

@@ -15,7 +15,7 @@ pub(super) fn add(origins: &mut dyn Origins, store: &Arc<dyn Store>, files: Vec<
         RemotePath::root().join(&name).map_err(|invalid| Failure::from(invalid).at(&name))?;
         let shown = path.to_string();
         let store = Arc::clone(store);
-        origins.add(Origin { store, path, name, shown, entry: None, known, as_link, parts }, credit);
+        origins.add(Origin { store, path, name, shown, entry: None, opening: None, known, as_link, parts }, credit);
     }
     Ok(())
 }

@@ -5,11 +5,11 @@ mod parts;
 
 use super::store_call::StoreCall;
 use crate::store::{
-    Capabilities, Directory, DurableStore, Editing, FlushMark, Given, NewSpecial, Partial, PendingBackup, PosixStore,
-    ReadStore, Removal, ResumeStore, ServedDirectory, Source, Store, StoreResult, Walk, WriteStore,
+    Capabilities, Directory, DurableStore, Editing, FlushMark, Given, NewSpecial, Opening, Partial, PendingBackup,
+    PosixStore, ReadStore, Removal, ResumeStore, ServedDirectory, Source, Store, StoreResult, Walk, WriteStore,
 };
 pub use faults::Faults;
-use parts::{FaultyDirectory, FaultyRemoval, FaultySource, FaultyWalk};
+use parts::{FaultyDirectory, FaultyOpening, FaultyRemoval, FaultySource, FaultyWalk};
 use remofile_protocol::handshake::Place;
 use remofile_protocol::path::RemotePath;
 use remofile_protocol::wire::{AttributeSet, Attributes, DiskSpace, Entry, Kind, Special, Timestamp};
@@ -75,6 +75,11 @@ impl ReadStore for Faulty {
     fn open(&self, path: &RemotePath) -> StoreResult<Box<dyn Source>> {
         self.faults.pass(StoreCall::Open)?;
         Ok(self.source(self.inner.open(path)?))
+    }
+
+    fn begin_open(&self, path: &RemotePath) -> Option<Box<dyn Opening>> {
+        let (inner, faults) = (self.inner.begin_open(path)?, Arc::clone(&self.faults));
+        Some(Box::new(FaultyOpening { inner, faults }))
     }
 
     fn read_link(&self, path: &RemotePath) -> StoreResult<String> {

@@ -28,6 +28,10 @@ macro_rules! forward {
                 self.inner().open(path)
             }
 
+            fn begin_open(&self, path: &RemotePath) -> Option<Box<dyn $crate::store::Opening>> {
+                self.inner().begin_open(path)
+            }
+
             fn read_link(&self, path: &RemotePath) -> $crate::store::StoreResult<String> {
                 self.inner().read_link(path)
             }

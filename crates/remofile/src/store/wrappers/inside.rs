@@ -1,6 +1,8 @@
 //! Walks, sources, removals and edits of a place in a store, by the paths that it has from elsewhere.
 
-use crate::store::{Editing, Extent, Removal, RemovalProgress, Source, SourceState, StoreResult, Unlisted, Walk};
+use crate::store::{
+    Editing, Extent, Opening, Removal, RemovalProgress, Source, SourceState, StoreResult, Unlisted, Walk,
+};
 use remofile_protocol::path::RemotePath;
 use remofile_protocol::wire::{Entry, Failure, Listed, Version};
 use std::os::fd::BorrowedFd;
@@ -73,6 +75,21 @@ impl Walk for InsideWalk {
 
     fn memory_bytes(&self) -> u64 {
         self.walk.memory_bytes()
+    }
+}
+
+pub(super) struct InsideOpening {
+    pub(super) opening: Box<dyn Opening>,
+    pub(super) path: RemotePath,
+}
+
+impl Opening for InsideOpening {
+    fn end(self: Box<Self>) -> StoreResult<Box<dyn Source>> {
+        Ok(Box::new(InsideSource::new(self.opening.end()?, &self.path)))
+    }
+
+    fn memory_bytes(&self) -> u64 {
+        self.opening.memory_bytes()
     }
 }
 

@@ -1,10 +1,10 @@
 //! A store seen from one of its directories.
 
 use super::forward::{Wrapper, forward};
-use super::inside::{Inside, InsideEditing, InsideRemoval, InsideSource, InsideWalk};
+use super::inside::{Inside, InsideEditing, InsideOpening, InsideRemoval, InsideSource, InsideWalk};
 use crate::store::{
-    Capabilities, Capability, Directory, Editing, Given, NewSpecial, Partial, PendingBackup, PosixStore, ReadStore,
-    Removal, ResumeStore, Source, Store, StoreResult, Walk, WriteStore, target,
+    Capabilities, Capability, Directory, Editing, Given, NewSpecial, Opening, Partial, PendingBackup, PosixStore,
+    ReadStore, Removal, ResumeStore, Source, Store, StoreResult, Walk, WriteStore, target,
 };
 use remofile_protocol::handshake::Place;
 use remofile_protocol::limits::MAX_PATH_BYTES;
@@ -213,6 +213,11 @@ impl ReadStore for Prefix {
 
     fn open(&self, path: &RemotePath) -> StoreResult<Box<dyn Source>> {
         Ok(Box::new(InsideSource::new(self.inner.open(&self.followed(path)?)?, path)))
+    }
+
+    fn begin_open(&self, path: &RemotePath) -> Option<Box<dyn Opening>> {
+        let opening = self.inner.begin_open(&self.followed(path).ok()?)?;
+        Some(Box::new(InsideOpening { opening, path: path.clone() }))
     }
 
     fn read_link(&self, path: &RemotePath) -> StoreResult<String> {

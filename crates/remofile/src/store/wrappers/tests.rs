@@ -3,9 +3,9 @@
 
 use super::forward::{Wrapper, forward};
 use crate::store::{
-    Checkpoint, Directory, Extent, Faulty, Fence, Fenced, MemoryStore, Metered, Meters, Prefix, ReadOnly, ReadStore,
-    Removal, RemovalProgress, Room, Source, StagePlan, Staged, StagedDirectory, Store, StoreResult, Unlisted, Unshared,
-    Walk, WriteStore,
+    Checkpoint, Directory, Extent, Faulty, Fence, Fenced, MemoryStore, Metered, Meters, Opening, Prefix, ReadOnly,
+    ReadStore, Removal, RemovalProgress, Room, Source, StagePlan, Staged, StagedDirectory, Store, StoreResult,
+    Unlisted, Unshared, Walk, WriteStore,
 };
 use remofile_protocol::digest::Digester;
 use remofile_protocol::path::{FileName, NameRule, RemotePath};
@@ -71,6 +71,18 @@ impl Source for NotingSource {
 
     fn is_unchanged(&self) -> StoreResult<bool> {
         Ok(true)
+    }
+}
+
+impl Opening for NotingParts {
+    fn end(self: Box<Self>) -> StoreResult<Box<dyn Source>> {
+        self.note("end of opening");
+        Ok(Box::new(NotingSource(entry())))
+    }
+
+    fn memory_bytes(&self) -> u64 {
+        self.note("memory_bytes of opening");
+        0
     }
 }
 
@@ -265,6 +277,10 @@ impl ReadStore for Noting {
         self.inner.open(path)
     }
 
+    fn begin_open(&self, _: &RemotePath) -> Option<Box<dyn Opening>> {
+        Some(self.parts())
+    }
+
     fn read_link(&self, path: &RemotePath) -> StoreResult<String> {
         self.inner.read_link(path)
     }
@@ -327,6 +343,12 @@ fn walk_all(store: &dyn Store) {
     walk.memory_bytes();
 }
 
+fn open_all(store: &dyn Store) {
+    let opening = store.begin_open(&path("/f")).unwrap();
+    opening.memory_bytes();
+    opening.end().unwrap();
+}
+
 fn remove_all(store: &dyn Store) {
     let mut removal = store.remove_tree(&path("/f")).unwrap();
     removal.count_bytes();
@@ -383,6 +405,7 @@ fn calls(is_read_only: bool, wrap: impl FnOnce(Arc<dyn Store>) -> Arc<dyn Store>
     let store = wrap(Arc::new(Noting { inner, calls: Arc::clone(&calls) }));
     assert!(store.is_distant());
     walk_all(&*store);
+    open_all(&*store);
     if !is_read_only {
         remove_all(&*store);
         stage_all(&*store);
@@ -414,6 +437,6 @@ fn every_call_comes_through_every_wrapper() {
         assert_eq!(calls, all, "{name}");
     }
     let seen: BTreeSet<_> = calls(true, |store| store);
-    assert_eq!(seen.len(), 8);
+    assert_eq!(seen.len(), 10);
     assert_eq!(calls(true, |store| Arc::new(ReadOnly::new(store))), seen, "ReadOnly");
 }

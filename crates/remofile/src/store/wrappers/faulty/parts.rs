@@ -4,7 +4,7 @@
 use super::super::store_call::StoreCall;
 use super::faults::Faults;
 use crate::store::{
-    Checkpoint, Directory, Extent, Removal, RemovalProgress, Room, Source, SourceState, StagePlan, Staged,
+    Checkpoint, Directory, Extent, Opening, Removal, RemovalProgress, Room, Source, SourceState, StagePlan, Staged,
     StagedDirectory, StoreResult, Unlisted, Walk,
 };
 use remofile_protocol::path::{FileName, RemotePath};
@@ -40,6 +40,22 @@ impl Walk for FaultyWalk {
 
     fn unlisted(&self) -> Option<&Unlisted> {
         self.inner.unlisted()
+    }
+
+    fn memory_bytes(&self) -> u64 {
+        self.inner.memory_bytes()
+    }
+}
+
+pub(super) struct FaultyOpening {
+    pub(super) inner: Box<dyn Opening>,
+    pub(super) faults: Arc<Faults>,
+}
+
+impl Opening for FaultyOpening {
+    fn end(self: Box<Self>) -> StoreResult<Box<dyn Source>> {
+        self.faults.pass(StoreCall::Open)?;
+        Ok(Box::new(FaultySource { inner: self.inner.end()?, faults: self.faults }))
     }
 
     fn memory_bytes(&self) -> u64 {

@@ -42,7 +42,8 @@ CARGO_NEXTEST ?= $(or $(shell command -v cargo-nextest),$(NEXTEST_ENV)/bin/cargo
 TEST_THREADS ?= $(shell echo $$((2 * $$(getconf _NPROCESSORS_ONLN))))
 # Arguments for it: make check CHECK="--package remofile-core store::"
 CHECK ?=
-# Parts of the tests that run side by side; what each says is shown when it is over. All wait a good part of the time.
+# Parts of the tests that run side by side; what each says is shown when it is over. All wait a good part of the time. Those that call
+# cargo forget MAKEFLAGS: make's own jobs are none of cargo's, which would say that it cannot reach them.
 TOGETHER := --jobs=4 --keep-going --output-sync=target
 # What clippy has read of each crate serves the documentation, too, if cargo is told that clippy reads them again; else all is read twice.
 AS_CLIPPY = RUSTC_WORKSPACE_WRAPPER="$$(rustc --print sysroot)/bin/clippy-driver" CLIPPY_ARGS=-D__CLIPPY_HACKERY__warnings__CLIPPY_HACKERY__
@@ -140,7 +141,7 @@ test-build:
 	$(CARGO) test --workspace --locked --no-run
 
 test-rust: test-build ## Run the tests of the crates
-	@if test -x "$(CARGO_NEXTEST)"; then set -ex; \
+	@unset MAKEFLAGS; if test -x "$(CARGO_NEXTEST)"; then set -ex; \
 		$(CARGO_NEXTEST) nextest run --workspace --locked --test-threads $(TEST_THREADS); \
 		$(CARGO) test --doc --workspace --locked --quiet; \
 	else set -ex; $(CARGO) test --workspace --locked; fi
@@ -154,7 +155,7 @@ $(NEXTEST_ENV)/bin/cargo-nextest: tools/requirements-test.txt
 	touch $@
 
 test-tools:
-	$(PYTHON) -m unittest discover --start-directory tools
+	unset MAKEFLAGS; $(PYTHON) -m unittest discover --start-directory tools
 
 # With the command that the crates' own tests have built.
 test-interop: $(INTEROP)/installed
@@ -167,7 +168,7 @@ test-bench: ## Run the measurements at the smallest scale, and count what operat
 # With the command that the crates' own tests have built.
 test-reliability: ## Run a tenth of the campaigns of reliability/, with the command that the tests have built
 	$(PYTHON) -m unittest discover --start-directory reliability
-	$(PYTHON) reliability/soak.py --binary target/debug/remofile $(RELIABILITY)
+	unset MAKEFLAGS; $(PYTHON) reliability/soak.py --binary target/debug/remofile $(RELIABILITY)
 
 # One node of Garage, where that is on this machine.
 test-cluster: ## Run the tests of cluster/: what its trials check with, and one node, where its program is there

@@ -235,6 +235,11 @@ fn files_that_are_asked_for_by_name_are_opened_side_by_side_and_looked_at_once()
     let report = synchronize_download(&mut client, &remote("/tree"), &synchronised, &options, &mut Silent).unwrap();
     assert_eq!((report.transfer.files, report.transfer.failures.len()), (40, 0), "{report:?}");
     assert_eq!(looks_and_reads(), [40, 40], "the listing looks at each, and each is read");
+    begin();
+    let by_content = SyncOptions { checksum: true, ..SyncOptions::default() };
+    let report = synchronize_download(&mut client, &remote("/tree"), &synchronised, &by_content, &mut Silent).unwrap();
+    assert_eq!((report.transfer.files, report.transfer.failures.len()), (0, 0), "{report:?}");
+    assert_eq!(looks_and_reads()[1], 40, "each is read for its digest, and not looked at before");
     for sources in [vec![remote("/tree/f-*")], (0..40).map(|number| remote(&format!("/tree/f-{number:02}"))).collect()]
     {
         begin();

@@ -45,6 +45,8 @@ pub struct Feed {
     names: Recent<u64, ()>,
     /// True if what was listed and removed before it could be sent is told.
     tells_removed: bool,
+    /// True if files are opened ahead.
+    opens: bool,
     /// Paths at the destination of files that have several names, by the numbers that these share.
     linked: HashMap<u128, String>,
     /// The files that were counted.
@@ -66,6 +68,7 @@ impl Feed {
             walks: Vec::new(),
             names: Recent::default(),
             tells_removed: false,
+            opens: false,
             linked: HashMap::new(),
             roll: None,
             held: None,
@@ -75,9 +78,15 @@ impl Feed {
 
     /// Tells what was listed and removed before it could be sent. A feed that only looks leaves it out.
     #[must_use]
-    pub fn telling_removed(mut self) -> Self {
-        self.origins.open_ahead();
+    pub fn telling_removed(self) -> Self {
         Self { tells_removed: true, ..self }
+    }
+
+    /// Opens files ahead of their turn, where a store is slow to open one. A feed that only looks does not.
+    #[must_use]
+    pub fn opening_ahead(mut self) -> Self {
+        self.origins.open_ahead();
+        Self { opens: true, ..self }
     }
 
     /// Adds a judge that is asked about each file and link before it is opened.
@@ -160,8 +169,6 @@ impl Feed {
             let special = store.special(&entry.path).map_err(|failure| failure.at(&shown))?;
             return Ok(FeedItem::Special { path, special, modified: entry.modified, mode: entry.mode, rule });
         }
-        let opened = opened.or_else(|| self.walks.last_mut()?.walk.take_opened());
-        let opened = opened.filter(|source| source.entry().path == entry.path);
         match opened.map_or_else(|| store.open(&entry.path), Ok) {
             Ok(source) => {
                 let recipe = FileRecipe::of_parts(&parts, source.entry().size).map_err(|failure| failure.at(&shown))?;
@@ -258,10 +265,9 @@ impl Feed {
                 let mut walk = origin.store.walk(&origin.path, true)?;
                 if self.tells_removed {
                     walk.tell_removed();
-                    // A judge may leave out most of them.
-                    if self.judge.is_none() {
-                        walk.open_ahead();
-                    }
+                }
+                if self.opens {
+                    walk.open_ahead();
                 }
                 let separator = usize::from(!origin.name.is_empty());
                 self.walks.push(Below {
@@ -325,6 +331,7 @@ impl Feed {
             return Some(Err(failure.at(shown)));
         }
         let store = Arc::clone(&below.store);
+        let opened = below.walk.take_opened().filter(|source| source.entry().path == entry.path);
         match (entry.kind, self.options.links) {
             // Who keeps links as they are means to keep everything.
             (Kind::Special, Links::Keep) if !self.options.devices => {
@@ -349,7 +356,7 @@ impl Feed {
                 Err(failure) => Some(Err(failure.at(shown))),
             },
             (Kind::File | Kind::Directory | Kind::Special, _) | (Kind::Link, Links::Keep) => {
-                Some(Ok(FoundItem { path, top, shown, entry, store, known: None, parts: Vec::new(), opened: None }))
+                Some(Ok(FoundItem { path, top, shown, entry, store, known: None, parts: Vec::new(), opened }))
             }
         }
     }

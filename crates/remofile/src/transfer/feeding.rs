@@ -55,6 +55,14 @@ impl FoundItem {
     pub fn open(&self) -> StoreResult<Box<dyn Source>> {
         self.store.open(&self.entry.path).map_err(|failure| failure.at(&self.shown))
     }
+
+    /// Takes the file if it was opened ahead, and opens it otherwise.
+    ///
+    /// # Errors
+    /// As [`FoundItem::open`].
+    pub fn take_opened(&mut self) -> StoreResult<Box<dyn Source>> {
+        self.opened.take().map_or_else(|| self.open(), Ok)
+    }
 }
 
 /// The decision about a file that was found.

@@ -98,15 +98,17 @@ const OPENED_AHEAD: usize = 32;
 pub struct NamedOneByOne {
     queue: VecDeque<(Origin, u64)>,
     queue_bytes: usize,
-    /// Number of origins at the head of the queue that are being opened, if their store does that ahead.
+    /// True if files are opened ahead, and the number of origins at the head of the queue that are being opened.
+    opens: bool,
     begun: usize,
     released: u64,
     is_finished: bool,
 }
 
 impl NamedOneByOne {
-    fn open_ahead(&mut self) {
-        while self.begun < OPENED_AHEAD
+    fn begin_opening(&mut self) {
+        while self.opens
+            && self.begun < OPENED_AHEAD
             && let Some((origin, _)) = self.queue.get_mut(self.begun)
         {
             if !origin.as_link {
@@ -124,7 +126,7 @@ impl Origins for NamedOneByOne {
                 self.released += credit;
                 self.queue_bytes -= origin.memory_bytes();
                 self.begun = self.begun.saturating_sub(1);
-                self.open_ahead();
+                self.begin_opening();
                 NextOrigin::Origin(origin)
             }
             None if self.is_finished => NextOrigin::End,
@@ -135,7 +137,11 @@ impl Origins for NamedOneByOne {
     fn add(&mut self, origin: Origin, credit: u64) {
         self.queue_bytes += origin.memory_bytes();
         self.queue.push_back((origin, credit));
-        self.open_ahead();
+        self.begin_opening();
+    }
+
+    fn open_ahead(&mut self) {
+        self.opens = true;
     }
 
     fn memory_bytes(&self) -> u64 {
@@ -284,8 +290,11 @@ impl InStore {
             Found::Failed(failure) => NextOrigin::Failed(failure),
             Found::Entry(entry) => {
                 matching.found_any = true;
-                let (is_file, origin) = (entry.kind == Kind::File, self.origin(entry.path));
-                NextOrigin::Origin(if is_file { self.opened_ahead(origin) } else { origin })
+                if entry.kind != Kind::File {
+                    return NextOrigin::Origin(self.origin(entry.path));
+                }
+                let origin = self.opened_ahead(self.origin(entry.path.clone()));
+                NextOrigin::Origin(Origin { entry: Some(entry), ..origin })
             }
             Found::End => {
                 let failure = Failure::new(ErrorCode::NoMatch).at(&matching.shown);

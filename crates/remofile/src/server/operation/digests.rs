@@ -37,7 +37,7 @@ impl Elements for Digests {
         match self.feed.find() {
             // The bytes that are read may not be those on the disk, so the file must not count as the same.
             Next::Item(Ok(found)) if found.entry.unflushed => Next::Working,
-            Next::Item(Ok(found)) if found.entry.kind == Kind::File => match found.open() {
+            Next::Item(Ok(mut found)) if found.entry.kind == Kind::File => match found.take_opened() {
                 Ok(source) => {
                     self.current = Some((found.path, found.shown, Digesting::new(source)));
                     self.next()

@@ -26,7 +26,7 @@ pub(super) fn hashes(feed: Box<Feed>, algorithm: HashAlgorithm, entries: EntryLo
 
 impl Hashes {
     /// Begins the hash of what was found. Directories come with what is in them, and links of a tree are left out.
-    fn begin(&mut self, found: FoundItem) -> Next<Element> {
+    fn begin(&mut self, mut found: FoundItem) -> Next<Element> {
         if found.entry.kind != Kind::File {
             return Next::Working;
         }
@@ -35,7 +35,7 @@ impl Hashes {
                 "a flush failed after it was stored, so what is read may not be what is on the disk: store it again";
             return self.failed(Failure::new(ErrorCode::DiskFailure).because(why).at(found.shown));
         }
-        match found.open() {
+        match found.take_opened() {
             Ok(source) => {
                 let hashing = Digesting::by(source, ChosenHash::new(self.algorithm));
                 self.current = Some(Current { name: found.path, shown: found.shown, hashing });

@@ -46,7 +46,7 @@ impl SourceSelection {
         // One filter for both feeds: a filter of many rules takes megabytes.
         let filter = self.filter()?;
         let counted = counts.then(|| self.feed(grant, filter.clone())).transpose()?;
-        Ok((self.feed(grant, filter)?.telling_removed(), counted))
+        Ok((self.feed(grant, filter)?.telling_removed().opening_ahead(), counted))
     }
 
     pub(super) fn filter(&self) -> Result<Filter, Failure> {

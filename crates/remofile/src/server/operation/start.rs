@@ -28,11 +28,11 @@ pub(in crate::server) fn start(
         }
         Request::Find { sources, recursive, selection, digests, attributes } => {
             let selected = selection::SourceSelection::new(sources, recursive, selection);
-            let feed = Box::new(selected.feed(context.grant, selected.filter()?)?);
+            let feed = selected.feed(context.grant, selected.filter()?)?;
             match digests {
-                true => Box::new(digests::digests(feed)),
-                false if attributes.is_any() => Box::new(find_attributes::find(*feed, attributes)),
-                false => Box::new(find::find(feed)),
+                true => Box::new(digests::digests(Box::new(feed.opening_ahead()))),
+                false if attributes.is_any() => Box::new(find_attributes::find(feed, attributes)),
+                false => Box::new(find::find(Box::new(feed))),
             }
         }
         Request::Sign { files } => Box::new(sign::sign(store, files)),
@@ -113,7 +113,7 @@ pub(in crate::server) fn start(
         Request::Look { path } => Box::new(look::Look::new(store, path)),
         Request::Hash { sources, recursive, selection, algorithm } => {
             let selected = selection::SourceSelection::new(sources, recursive, selection);
-            let feed = Box::new(selected.feed(context.grant, selected.filter()?)?);
+            let feed = Box::new(selected.feed(context.grant, selected.filter()?)?.opening_ahead());
             Box::new(hash::hashes(feed, algorithm, context.entries.clone()))
         }
         Request::Space { path } => Box::new(space::Space::new(store, path)),

@@ -267,6 +267,38 @@ def test_what_a_server_in_the_background_logs_comes_to_the_logger(tmp_path):
             assert refused.wait(60)
 
 
+def test_a_process_that_is_forked_while_something_is_logged_can_log_as_well(tmp_path):
+    class Writing(logging.Handler):
+        """Has a lock while it writes, as a buffered file has."""
+
+        def __init__(self):
+            super().__init__()
+            self.file, self.begun, self.is_forking = threading.Lock(), threading.Event(), threading.Event()
+
+        def emit(self, record):
+            with self.file:
+                self.begun.set()
+                assert self.is_forking.wait(60)
+                for _ in range(1000):
+                    os.sched_yield()
+
+    logger, handler = logging.getLogger("remofile"), Writing()
+    with refusals(), Server(tmp_path, TOKEN) as server:
+        # The last function that is registered is called first.
+        os.register_at_fork(before=handler.is_forking.set)
+        logger.addHandler(handler)
+        try:
+            with Client("localhost", server.port, TOKEN) as client:
+                client.list_files("/", 60_000)
+                assert handler.begun.wait(60)
+                child = os.fork()
+                if child == 0:
+                    os._exit(handler.file.locked())
+        finally:
+            logger.removeHandler(handler)
+    assert os.waitpid(child, 0)[1] == 0
+
+
 @pytest.mark.parametrize("in_background", [True, False])
 def test_a_handler_that_raises_ends_neither_a_server_nor_the_log(tmp_path, in_background, monkeypatch):
     monkeypatch.setattr(logging, "raiseExceptions", False)

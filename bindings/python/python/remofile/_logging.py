@@ -17,8 +17,13 @@ __all__ = ["begin", "end", "pass_on"]
 
 #: Milliseconds; whoever ends the waiting wakes the thread.
 _LOG_WAIT = 60_000
+#: Seconds that a fork waits for a handler at most: one may wait for whoever forks.
+_FORK_WAIT = 5.0
 
 _lock = threading.Lock()
+#: Held while handlers write. A process that is forked meanwhile would have their locks, and nobody who gives them back.
+_writing = threading.RLock()
+_forking = threading.local()
 _users = 0
 _thread: threading.Thread | None = None
 
@@ -28,7 +33,8 @@ def pass_on() -> None:
     logger = logging.getLogger("remofile")
     for level, line in take_logs():
         try:
-            logger.log(level, "%s", line)
+            with _writing:
+                logger.log(level, "%s", line)
         except Exception:
             # A handler's or filter's mistake ends no server, and not what is logged after it.
             if logging.raiseExceptions:
@@ -73,11 +79,20 @@ def _finish() -> None:
         thread.join()
 
 
+def _before_fork() -> None:
+    _forking.holds = _writing.acquire(timeout=_FORK_WAIT)
+
+
+def _after_fork() -> None:
+    if _forking.holds:
+        _writing.release()
+
+
 def _start_over() -> None:
     """A forked process has none of the other's threads."""
-    global _lock, _users, _thread
-    _lock, _users, _thread = threading.Lock(), 0, None
+    global _lock, _writing, _users, _thread
+    _lock, _writing, _users, _thread = threading.Lock(), threading.RLock(), 0, None
 
 
 atexit.register(_finish)
-os.register_at_fork(after_in_child=_start_over)
+os.register_at_fork(before=_before_fork, after_in_parent=_after_fork, after_in_child=_start_over)

@@ -141,7 +141,7 @@ test-build:
 	$(CARGO) test --workspace --locked --no-run
 
 test-rust: test-build ## Run the tests of the crates
-	@unset MAKEFLAGS; if test -x "$(CARGO_NEXTEST)"; then set -ex; \
+	@unset MAKEFLAGS MFLAGS; if test -x "$(CARGO_NEXTEST)"; then set -ex; \
 		$(CARGO_NEXTEST) nextest run --workspace --locked --test-threads $(TEST_THREADS); \
 		$(CARGO) test --doc --workspace --locked --quiet; \
 	else set -ex; $(CARGO) test --workspace --locked; fi
@@ -155,7 +155,7 @@ $(NEXTEST_ENV)/bin/cargo-nextest: tools/requirements-test.txt
 	touch $@
 
 test-tools:
-	unset MAKEFLAGS; $(PYTHON) -m unittest discover --start-directory tools
+	unset MAKEFLAGS MFLAGS; $(PYTHON) -m unittest discover --start-directory tools
 
 # With the command that the crates' own tests have built.
 test-interop: $(INTEROP)/installed
@@ -168,7 +168,7 @@ test-bench: ## Run the measurements at the smallest scale, and count what operat
 # With the command that the crates' own tests have built.
 test-reliability: ## Run a tenth of the campaigns of reliability/, with the command that the tests have built
 	$(PYTHON) -m unittest discover --start-directory reliability
-	unset MAKEFLAGS; $(PYTHON) reliability/soak.py --binary target/debug/remofile $(RELIABILITY)
+	unset MAKEFLAGS MFLAGS; $(PYTHON) reliability/soak.py --binary target/debug/remofile $(RELIABILITY)
 
 # One node of Garage, where that is on this machine.
 test-cluster: ## Run the tests of cluster/: what its trials check with, and one node, where its program is there

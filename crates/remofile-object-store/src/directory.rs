@@ -1,12 +1,13 @@
 //! Directories that files are staged in: what is known of their names, and where a file is gone on with.
 
 use super::cache::Remembered;
+use super::client::{Head, Task};
 use super::hex::hex;
 use super::keys::refuse_own;
 use super::metadata::Metadata;
 use super::names::Names;
 use super::record::{Record, SourceVersion};
-use super::staged::{BucketStaged, MOST_OBJECT_BYTES, directory_in_the_way, is_worth_keeping};
+use super::staged::{BucketStaged, MOST_OBJECT_BYTES, directory_in_the_way, is_worth_keeping, least_part};
 use super::store::{Bucket, directory_entry, entry_of};
 use super::upload::Upload;
 use remofile::protocol::digest::digest;
@@ -65,6 +66,20 @@ impl BucketDirectory {
         })
     }
 
+    /// Reports whether a file is stored by one request in the end: then the look at what it replaces goes on meanwhile.
+    fn is_one_request(&self, plan: &StagePlan) -> bool {
+        let least = least_part(&self.bucket);
+        plan.resume.is_none() && plan.size.is_some_and(|size| size < least as u64)
+    }
+
+    fn begin_look(&self, path: &RemotePath) -> Option<Task<Option<Head>>> {
+        let (bucket, path) = (Arc::clone(&self.bucket), path.clone());
+        self.bucket.client.spawn(async move {
+            let _turn = bucket.turn().await;
+            look_at(&bucket, &path).await
+        })
+    }
+
     fn stage_marker(&self, name: &FileName, mode: Option<u32>) -> StoreResult<StagedDirectory> {
         let path = self.path.child(name)?;
         refuse_own(&path)?;
@@ -84,6 +99,7 @@ impl BucketDirectory {
             last: None,
             copied: None,
             names: None,
+            looking: None,
             committing: None,
         };
         let directory = Box::new(self.empty_at(&path, at));
@@ -139,19 +155,16 @@ impl Directory for BucketDirectory {
         let (bucket, key, owner) = (&self.bucket, self.bucket.client.keys.file(&path), self.owner.as_deref());
         let is_first = self.names.give(name.as_str());
         let was_free = is_first && self.was_free(name, &bucket.client.keys.directory(&path))?;
-        let look = async {
-            if was_free {
-                return Ok(None);
+        let may_replace = plan.replace || plan.expected.is_some();
+        let (mut there, mut looking) = (None, None);
+        if !was_free && may_replace && self.is_one_request(plan) {
+            looking = Some(self.begin_look(&path).ok_or(ErrorCode::ShuttingDown)?);
+        } else if !was_free {
+            there = bucket.client.wait(look_at(bucket, &path))?;
+            if there.is_some() && !may_replace {
+                return Err(ErrorCode::AlreadyExists.into());
             }
-            let (there, is_directory) =
-                futures_util::future::join(bucket.client.head(&key), bucket.is_directory(&path)).await;
-            match (there?, is_directory?) {
-                (_, true) => Err(directory_in_the_way()),
-                (Some(_), false) if !plan.replace && plan.expected.is_none() => Err(ErrorCode::AlreadyExists.into()),
-                (there, false) => Ok(there),
-            }
-        };
-        let there = bucket.client.wait(look)?;
+        }
         let worth = is_worth_keeping(plan);
         let version =
             plan.size.zip(plan.modified).filter(|_| worth).map(|(size, modified)| SourceVersion::new(size, modified));
@@ -165,8 +178,8 @@ impl Directory for BucketDirectory {
                 Resumed { upload: Upload::new(bucket, &path, version, owner), buffer: Vec::new(), last: None }
             }
         };
-        let mode = plan.mode.map(|mode| mode & 0o777).or(there.as_ref().and_then(|there| there.metadata.mode));
-        let mode = mode.or(bucket.client.options.file_mode);
+        let mode = plan.mode.map(|mode| mode & 0o777).or(there.and_then(|there| there.metadata.mode));
+        let mode = if looking.is_some() { mode } else { mode.or(bucket.client.options.file_mode) };
         let metadata = Metadata { modified: plan.modified, mode, ..Metadata::default() };
         let (bucket, plan) = (Arc::clone(bucket), *plan);
         Ok(Box::new(BucketStaged {
@@ -179,6 +192,7 @@ impl Directory for BucketDirectory {
             last,
             copied: None,
             names: is_first.then(|| Arc::clone(&self.names)),
+            looking,
             committing: None,
         }))
     }
@@ -206,6 +220,13 @@ impl Directory for BucketDirectory {
         });
         Some(looked)
     }
+}
+
+/// Looks at what a file is to replace, which may be nothing, but no directory.
+async fn look_at(bucket: &Bucket, path: &RemotePath) -> StoreResult<Option<Head>> {
+    let key = bucket.client.keys.file(path);
+    let (there, is_directory) = futures_util::future::join(bucket.client.head(&key), bucket.is_directory(path)).await;
+    if is_directory? { Err(directory_in_the_way()) } else { there }
 }
 
 /// The state that a file is gone on with.

@@ -40,6 +40,8 @@ pub(crate) struct BucketStaged {
     pub(crate) copied: Option<(String, Head)>,
     /// The names in its directory, unless they cannot tell whether its own is free.
     pub(crate) names: Option<Arc<Names>>,
+    /// A look at what it replaces, which its commit waits for: a directory is in the way, and a file hands on its mode.
+    pub(crate) looking: Option<Task<Option<Head>>>,
     /// The commit, if it was begun.
     pub(crate) committing: Option<Task<()>>,
 }
@@ -49,14 +51,9 @@ impl BucketStaged {
         is_worth_keeping(&self.plan)
     }
 
-    /// Returns the bytes that a part has at least: with smaller parts than services take, those are for tests.
-    fn least_part(&self) -> usize {
-        LEAST_PART_BYTES.min(self.bucket.client.options.part_bytes)
-    }
-
     /// Sends parts as long as enough is left for the last one.
     fn send_full(&mut self) -> StoreResult<()> {
-        let least = self.least_part();
+        let least = least_part(&self.bucket);
         let Some(upload) = &mut self.upload else { return Ok(()) };
         loop {
             let part = upload.part_bytes(self.plan.size);
@@ -96,11 +93,17 @@ impl BucketStaged {
         if self.committing.is_some() || self.upload.as_ref().is_none_or(Upload::has_parts) {
             return Ok(());
         }
-        let (bucket, key, plan, metadata) =
+        let (bucket, key, plan, mut metadata) =
             (Arc::clone(&self.bucket), self.key.clone(), self.plan, self.metadata.clone());
         let content = Bytes::from(std::mem::take(&mut self.buffer));
-        let (copied, names) = (self.copied.take(), self.names.take());
+        let (copied, names, looking) = (self.copied.take(), self.names.take(), self.looking.take());
         let task = self.bucket.client.spawn(async move {
+            // Before its own turn: the look has one.
+            if let Some(mut looking) = looking {
+                let there = looking.outcome().await?;
+                let mode = metadata.mode.or(there.and_then(|there| there.metadata.mode));
+                metadata.mode = mode.or(bucket.client.options.file_mode);
+            }
             let _turn = bucket.turn().await;
             let condition = bucket.condition(&key, &plan, names.as_deref()).await?;
             let outcome = match copied {
@@ -187,7 +190,7 @@ impl Staged for BucketStaged {
     }
 
     fn checkpoint(&mut self, checkpoint: Checkpoint) {
-        let least = self.least_part();
+        let least = least_part(&self.bucket);
         let Some(upload) = &mut self.upload else { return };
         // A part that ends here, so that it can be gone on with from here.
         if self.buffer.len() >= least {
@@ -236,6 +239,11 @@ impl Staged for BucketStaged {
 /// Reports whether a file is large enough for its partial to be kept, and its version known.
 pub(crate) fn is_worth_keeping(plan: &StagePlan) -> bool {
     plan.size.is_some_and(|size| size >= LEAST_PARTIAL_BYTES) && plan.modified.is_some()
+}
+
+/// Returns the bytes that a part has at least: with smaller parts than services take, those are for tests.
+pub(crate) fn least_part(bucket: &Bucket) -> usize {
+    LEAST_PART_BYTES.min(bucket.client.options.part_bytes)
 }
 
 pub(crate) fn directory_in_the_way() -> Failure {

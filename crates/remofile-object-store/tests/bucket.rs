@@ -4,7 +4,7 @@
 
 use crate::content::{UNIT, code, list, noise, path, read, stage, write};
 use crate::double::{Double, Faults};
-use remofile::protocol::path::RemotePath;
+use remofile::protocol::path::{FileName, NameRule, RemotePath};
 use remofile::protocol::wire::{ErrorCode, Listed, Timestamp};
 use remofile::store::{Prefix, ReadStore, RemovalProgress, ResumeStore, StagePlan, WriteStore};
 use remofile_object_store::{BucketOptions, BucketStore};
@@ -211,6 +211,31 @@ fn a_busy_service_is_asked_again_and_one_that_stays_so_is_told_of() {
     assert_eq!(code(read(&impatient, "/file")), Some(ErrorCode::OutOfResources));
     assert_eq!(code(write(&impatient, "/other", b"", &StagePlan::default())), Some(ErrorCode::OutOfResources));
     assert_eq!(code(impatient.walk(&path("/"), true).map(drop)), Some(ErrorCode::OutOfResources));
+}
+
+#[test]
+fn what_small_files_replace_is_looked_at_side_by_side() {
+    let double = Double::start();
+    let names = || (0..8).map(|number| format!("f{number}"));
+    names().for_each(|name| double.put(&name, b"old", &[("x-amz-meta-mode", "100640")]));
+    double.put("d/file", b"content", &[]);
+    let store = double.open();
+    let directory = store.directory(&path("/")).unwrap();
+    let plan = StagePlan { replace: true, size: Some(3), ..StagePlan::default() };
+    let stage = |name: &str| {
+        let mut staged = directory.stage(&FileName::parse(name, NameRule::Portable).unwrap(), &plan).unwrap();
+        staged.write(b"new").unwrap();
+        staged
+    };
+    (double.lock().looks, double.lock().faults.looks_together) = (0, 8);
+    let staged: Vec<_> = names().map(|name| stage(&name)).collect();
+    staged.into_iter().for_each(|staged| staged.commit().unwrap());
+    for name in names() {
+        assert_eq!(double.content(&name), b"new");
+        assert!(double.headers(&name).contains(&("x-amz-meta-mode".to_owned(), "100640".to_owned())), "{name}");
+    }
+    assert_eq!(code(stage("d").commit()), Some(ErrorCode::AlreadyExists));
+    assert_eq!(double.content("d/file"), b"content");
 }
 
 #[test]

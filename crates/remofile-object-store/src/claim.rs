@@ -7,6 +7,9 @@ use serde::{Deserialize, Serialize};
 use std::io::ErrorKind;
 use std::path::Path;
 
+/// The place of the number of threads behind the name of a program in `/proc/PID/stat`, from its state on.
+const THREADS: usize = 17;
+
 /// The content of the object.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) struct Claim {
@@ -95,8 +98,12 @@ impl Claim {
 /// Reports whether a process does nothing any more. Its number may stay, until the process that started it asks how it ended.
 fn is_gone(process: u32) -> bool {
     match std::fs::read_to_string(format!("/proc/{process}/stat")) {
-        // The name of the program stands in parentheses before its state, and may have any letters.
-        Ok(status) => status.rsplit_once(") ").is_some_and(|(_, rest)| rest.starts_with(['Z', 'X'])),
+        // The name of the program stands in parentheses before its state, and may have any letters. Where only its first thread
+        // has ended, the state is the same, and others are counted.
+        Ok(status) => status.rsplit_once(") ").is_some_and(|(_, rest)| {
+            let threads = rest.split(' ').nth(THREADS).and_then(|count| count.parse::<u32>().ok());
+            rest.starts_with(['Z', 'X']) && threads.is_some_and(|count| count <= 1)
+        }),
         // Where processes of other users are hidden, so is the first one: then nobody knows.
         Err(error) => error.kind() == ErrorKind::NotFound && Path::new("/proc/1").exists(),
     }

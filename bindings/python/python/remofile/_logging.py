@@ -84,7 +84,7 @@ def _before_fork() -> None:
 
 
 def _after_fork() -> None:
-    if _forking.holds:
+    if getattr(_forking, "holds", False):
         _writing.release()
 
 

@@ -5,7 +5,7 @@ use crate::support;
 use serde_json::Value;
 use std::io::{BufRead, BufReader};
 use std::process::Stdio;
-use support::{Server, directory, mkdir, write};
+use support::{Server, directory, mkdir, say, write};
 
 fn served_tree() -> (tempfile::TempDir, Server) {
     let root = directory();
@@ -62,7 +62,7 @@ fn port_and_token_can_follow_the_directory() {
     let (_root, server) = served_tree();
     let mut command = support::remofile();
     command.env("REMOFILE_HOSTNAME", "127.0.0.1").args(["list", "/b", &server.port.to_string(), &server.token]);
-    assert_eq!(support::say(&mut command).ok(), "c\n");
+    assert_eq!(say(&mut command).ok(), "c\n");
 }
 
 #[test]
@@ -129,6 +129,26 @@ fn of_several_paths_those_that_cannot_be_removed_are_named() {
     let (root, server) = served_tree();
     assert!(server.run("remove /a.txt /missing /été").fails(23).contains("/missing"));
     assert!(!root.path().join("a.txt").exists() && !root.path().join("été").exists());
+}
+
+#[test]
+fn of_several_paths_those_that_another_client_has_keep_no_others() {
+    let (root, server) = served_tree();
+    mkdir(root.path().join("to"));
+    (0..200).for_each(|number| write(root.path().join(format!("f{number}")), ""));
+    let mut holder = server.client();
+    holder.args(["upload", "-", "--name", "f7", "--on-conflict", "replace"]).stdin(Stdio::piped());
+    let mut holder = holder.spawn().unwrap();
+    while !server.run("status").ok().contains("upload") {}
+    let names = |numbers: std::ops::Range<usize>| -> Vec<_> { numbers.map(|number| format!("/f{number}")).collect() };
+    let moved = say(server.client().arg("move").args(names(0..100)).args(["/to", "--wait=0"]));
+    assert!(moved.fails(4).contains("upload at /f7"));
+    assert_eq!(root.path().join("to").read_dir().unwrap().count(), 99);
+    let removed = say(server.client().arg("remove").args(names(7..8)).args(names(100..200)).arg("--wait=0"));
+    assert!(removed.fails(4).contains("upload at /f7"));
+    assert!(root.path().join("f7").exists() && !root.path().join("f199").exists());
+    drop(holder.stdin.take());
+    assert!(holder.wait().unwrap().success());
 }
 
 #[test]

@@ -3,7 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::panic, reason = "tests fail by panicking")]
 
 use crate::content::{UNIT, code, list, noise, path, read, stage, write};
-use crate::double::{Double, Faults};
+use crate::double::{Double, Faults, Sort};
 use remofile::protocol::path::{FileName, NameRule, RemotePath};
 use remofile::protocol::wire::{ErrorCode, Listed, Timestamp};
 use remofile::store::{Prefix, ReadStore, RemovalProgress, ResumeStore, StagePlan, WriteStore};
@@ -227,7 +227,7 @@ fn what_small_files_replace_is_looked_at_side_by_side() {
         staged.write(b"new").unwrap();
         staged
     };
-    (double.lock().looks, double.lock().faults.looks_together) = (0, 8);
+    double.awaits_together(Sort::Look, 8);
     let staged: Vec<_> = names().map(|name| stage(&name)).collect();
     staged.into_iter().for_each(|staged| staged.commit().unwrap());
     for name in names() {

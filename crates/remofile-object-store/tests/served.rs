@@ -2,13 +2,16 @@
 
 #![allow(clippy::unwrap_used, clippy::panic, clippy::disallowed_methods, reason = "tests fail by panicking")]
 
-use crate::double::Double;
+use crate::double::{Double, Sort};
 use remofile::protocol::handshake::ZeroMqHello;
 use remofile::protocol::path::{FileName, NameRule, RemotePath};
 use remofile::protocol::token::Token;
-use remofile::protocol::wire::{Body, ErrorCode, Header, OperationId, Request, Signal};
+use remofile::protocol::wire::{Body, ErrorCode, Header, OnConflict, OperationId, Request, Signal};
 use remofile::store::{StagePlan, StagedDirectory, WriteStore};
-use remofile::{Client, ClientOptions, Handler, Server, Silent, SyncOptions, TransferOptions, synchronize_download};
+use remofile::{
+    Client, ClientOptions, CopyOptions, Handler, Server, Silent, SyncOptions, TransferOptions, synchronize_download,
+    synchronize_upload,
+};
 use remofile_object_store::{BucketOptions, BucketStore};
 use std::path::Path;
 use std::sync::Arc;
@@ -220,9 +223,8 @@ fn files_that_are_asked_for_by_name_are_opened_side_by_side_and_looked_at_once()
     let local = tempfile::tempdir().unwrap();
     let (synchronised, down) = (local.path().join("tree"), local.path());
     let begin = || {
-        let mut state = double.lock();
-        (state.reads, state.faults.reads_together) = (0, 8);
-        state.requests.clear();
+        double.awaits_together(Sort::Read, 8);
+        double.lock().requests.clear();
     };
     let looks_and_reads = || {
         let requests = std::mem::take(&mut double.lock().requests);
@@ -256,9 +258,9 @@ fn new_directories_are_made_side_by_side() {
     let double = Double::start();
     let served = Served::of(double.open());
     // That of the tree, and of those in it.
-    double.lock().faults.markers_together = 21;
+    double.awaits_together(Sort::Marker, 21);
     upload_small_files(&served, &double);
-    assert_eq!(double.lock().markers, 21);
+    assert_eq!(double.came(Sort::Marker), 21);
 }
 
 #[test]
@@ -317,4 +319,74 @@ fn a_directory_that_was_removed_is_not_there() {
     store.make_directory(&remote("/gone"), false, false).unwrap();
     store.remove(&remote("/gone")).unwrap();
     assert_eq!(store.directory(&remote("/gone")).err().map(|failure| failure.code), Some(ErrorCode::NotFound));
+}
+
+/// Puts files into a directory, and serves them.
+fn serve_files(double: &Double, count: usize) -> (Served, Vec<RemotePath>) {
+    let name = |number: usize| format!("tree/f-{number:02}");
+    (0..count).for_each(|number| double.put(&name(number), b"content", &[("x-amz-meta-mtime", "5.0")]));
+    double.age();
+    let served = Served::of(double.open());
+    served.client().status().unwrap();
+    (served, (0..count).map(|number| remote(&format!("/{}", name(number)))).collect())
+}
+
+#[test]
+fn what_a_sync_removes_and_gives_new_times_waits_for_the_service_side_by_side() {
+    let double = Double::start();
+    let (served, _) = serve_files(&double, 40);
+    let local = tempfile::tempdir().unwrap();
+    // Half of them are not here, and the others are older.
+    for number in 0..20 {
+        std::fs::write(local.path().join(format!("f-{number:02}")), "content").unwrap();
+    }
+    double.awaits_together(Sort::Copy, 8);
+    double.awaits_together(Sort::Removal, 8);
+    let options = SyncOptions { delete: true, checksum: true, ..SyncOptions::default() };
+    let mut client = served.client();
+    let report = synchronize_upload(&mut client, local.path(), &remote("/tree"), &options, &mut Silent).unwrap();
+    assert_eq!(report.transfer.failures.len(), 0, "{report:?}");
+    assert_eq!((report.plan.counts().deleted, report.transfer.files), (20, 0), "{report:?}");
+    assert_eq!((double.came(Sort::Copy), double.came(Sort::Removal)), (20, 20));
+    assert_eq!(double.keys().iter().filter(|key| key.starts_with("tree/f-")).count(), 20);
+}
+
+#[test]
+fn paths_that_are_named_are_removed_and_moved_side_by_side() {
+    let double = Double::start();
+    let (served, paths) = serve_files(&double, 40);
+    let mut client = served.client();
+    // The first one is asked for alone, and is not there.
+    let paths: Vec<_> = std::iter::once(remote("/tree/none")).chain(paths).collect();
+    let expected: Vec<_> = (0..41).map(|number| (number, number > 0)).collect();
+    double.awaits_together(Sort::Copy, 8);
+    let moves: Vec<_> = paths.iter().map(|path| (path.clone(), remote(&format!("{path}.moved")))).collect();
+    let mut outcomes = Vec::new();
+    client.rename_each(&moves, false, &mut |number, outcome| outcomes.push((number, outcome.is_ok()))).unwrap();
+    assert_eq!(outcomes, expected);
+    double.awaits_together(Sort::Removal, 8);
+    outcomes.clear();
+    let paths: Vec<_> = moves.into_iter().map(|(_, path)| path).collect();
+    client.remove_each(&paths, false, &mut |number, outcome| outcomes.push((number, outcome.is_ok()))).unwrap();
+    assert_eq!((outcomes, double.keys()), (expected, vec!["tree/".to_owned()]));
+}
+
+#[test]
+fn a_tree_is_copied_and_its_names_are_looked_at_side_by_side() {
+    let double = Double::start();
+    let (served, _) = serve_files(&double, 40);
+    let mut client = served.client();
+    double.awaits_together(Sort::Read, 8);
+    double.awaits_together(Sort::Copy, 8);
+    let options = CopyOptions { recursive: true, ..CopyOptions::default() };
+    let report = client.copy(&remote("/tree"), &remote("/copy"), options).unwrap();
+    assert_eq!((report.files, report.failures.len()), (40, 0), "{report:?}");
+    // An upload of names looks at what has them.
+    let local = tempfile::tempdir().unwrap();
+    let names: Vec<_> = (0..40).map(|number| local.path().join(format!("f-{number:02}"))).collect();
+    names.iter().for_each(|name| std::fs::write(name, "other").unwrap());
+    double.awaits_together(Sort::Look, 8);
+    let options = TransferOptions { on_conflict: OnConflict::Skip, ..TransferOptions::default() };
+    let report = client.upload(&names, &remote("/copy"), &options, &mut Silent).unwrap();
+    assert_eq!((report.files, report.failures.len()), (0, 0), "{report:?}");
 }

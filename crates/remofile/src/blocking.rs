@@ -6,9 +6,11 @@
 //! enough, and whoever gave it gives it again behind those of others.
 
 mod pending;
+mod side_by_side;
 mod slice;
 
 pub(crate) use pending::{Lost, Pending, Promise, promise};
+pub(crate) use side_by_side::side_by_side;
 pub(crate) use slice::{Cancel, Slice};
 
 use crate::carrier::Waker;

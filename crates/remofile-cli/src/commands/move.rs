@@ -26,21 +26,36 @@ pub(super) fn run(arguments: &Move, context: Context) -> Result<Exit> {
     if sources.len() > 1 && client.stat(&destination)?.kind != Kind::Directory {
         return Err(Failed::usage(format!("{destination} is no directory: several files go into an existing one")));
     }
-    let (mut moved, mut failures) = (Vec::new(), Vec::new());
-    for source in &sources {
-        match move_one(&mut client, source, &destination, arguments) {
-            Ok(path) => {
+    let is_directory = sources.len() > 1 || is_directory(&mut client, &destination)?;
+    let new_path = |source: &RemotePath| new_path(source, &destination, is_directory);
+    let moves = sources.iter().map(|source| Ok((source.clone(), new_path(source)?))).collect::<Result<Vec<_>>>()?;
+    let (mut moved, mut failures, mut stopped) = (Vec::new(), Vec::new(), None);
+    let mut on_outcome = |number: usize, outcome: remofile::Result<()>| {
+        let Some((source, path)) = moves.get(number) else { return };
+        match outcome {
+            Ok(()) => {
                 if tells {
                     output::note(&format!("moved {source} -> {path}"));
                 }
-                moved.push((source.clone(), path));
+                moved.push((source.clone(), path.clone()));
             }
-            Err(Failed::Library(Error::Remote(failure))) if sources.len() > 1 => {
+            Err(Error::Remote(failure)) if moves.len() > 1 => {
                 presentation.show_file(&failure);
                 failures.push(failure);
             }
-            Err(failed) => return Err(failed),
+            Err(error) => drop(stopped.get_or_insert(Failed::from(error))),
         }
+    };
+    if arguments.dry_run {
+        foretell(&mut client, &moves, arguments, &mut on_outcome)?;
+    } else {
+        let asked = client.rename_each(&moves, arguments.replace, &mut on_outcome);
+        // Whatever was begun at either path is another thing now.
+        moved.iter().flat_map(|(source, path)| [source, path]).for_each(|path| begun::forget_at(&client, path));
+        asked?;
+    }
+    if let Some(failed) = stopped {
+        return Err(failed);
     }
     if presentation.json {
         output::data(&format!("{}\n", json::moved(&moved, &failures, arguments.dry_run)))?;
@@ -50,25 +65,24 @@ pub(super) fn run(arguments: &Move, context: Context) -> Result<Exit> {
     Ok(Exit::of_parts(!moved.is_empty(), failures.is_empty()))
 }
 
-/// Moves a source, or prints what would be moved where. Returns the new path.
-fn move_one(
+/// Prints what would be moved where.
+fn foretell(
     client: &mut Client,
-    source: &RemotePath,
-    destination: &RemotePath,
+    moves: &[(RemotePath, RemotePath)],
     arguments: &Move,
-) -> Result<RemotePath> {
-    let path = new_path(client, source, destination.clone())?;
-    if !arguments.dry_run {
-        client.rename(source, &path, arguments.replace)?;
-        // Whatever was begun at either path is another thing now.
-        [source, &path].into_iter().for_each(|path| begun::forget_at(client, path));
-        return Ok(path);
+    on_outcome: &mut dyn FnMut(usize, remofile::Result<()>),
+) -> Result<()> {
+    for (number, (source, path)) in moves.iter().enumerate() {
+        let outcome = match refuse_early(client, source, path, arguments.replace) {
+            Err(Failed::Library(error)) => Err(error),
+            refused => Ok(refused?),
+        };
+        if outcome.is_ok() && !arguments.connection.json {
+            output::data(&format!("{source} -> {path}\n"))?;
+        }
+        on_outcome(number, outcome);
     }
-    refuse_early(client, source, &path, arguments.replace)?;
-    if !arguments.connection.json {
-        output::data(&format!("{source} -> {path}\n"))?;
-    }
-    Ok(path)
+    Ok(())
 }
 
 /// Refuses what the server would refuse, as far as that can be seen.
@@ -96,17 +110,23 @@ fn refuse_early(client: &mut Client, source: &RemotePath, path: &RemotePath, rep
     }
 }
 
-/// Returns the new path of the source: in the destination, if that is a directory.
-fn new_path(client: &mut Client, source: &RemotePath, destination: RemotePath) -> Result<RemotePath> {
-    let (_, name) = source.split().map_err(|error| Failed::usage(error.to_string()))?;
-    let is_directory = match client.stat(&destination) {
-        Ok(entry) => entry.kind == Kind::Directory,
+/// Reports whether the destination is a directory, which sources go into.
+fn is_directory(client: &mut Client, destination: &RemotePath) -> Result<bool> {
+    match client.stat(destination) {
+        Ok(entry) => Ok(entry.kind == Kind::Directory),
         // Which of the two paths is to blame, the server says.
-        Err(Error::Remote(failure)) if matches!(failure.code, ErrorCode::NotFound | ErrorCode::NotADirectory) => false,
-        Err(error) => return Err(error.into()),
-    };
+        Err(Error::Remote(failure)) if matches!(failure.code, ErrorCode::NotFound | ErrorCode::NotADirectory) => {
+            Ok(false)
+        }
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// Returns the new path of the source: in the destination, if that is a directory.
+fn new_path(source: &RemotePath, destination: &RemotePath, is_directory: bool) -> Result<RemotePath> {
+    let (_, name) = source.split().map_err(|error| Failed::usage(error.to_string()))?;
     if !is_directory {
-        return Ok(destination);
+        return Ok(destination.clone());
     }
     destination.child(&name).map_err(|error| Failed::usage(error.to_string()))
 }

@@ -22,7 +22,7 @@ pub(super) fn run(remove: &Remove, context: Context) -> Result<Exit> {
     let tells = context.verbose > 0 && !json;
     let mut client = context.connect_interruptible(&remove.connection, None)?;
     let mut are_many = paths.len() > 1;
-    let (mut failures, mut done, mut some_done) = (Vec::new(), 0, false);
+    let (mut failures, mut some_done) = (Vec::new(), false);
     let mut fail = |failure: Failure, are_many: bool| match failure.code {
         ErrorCode::NotFound | ErrorCode::NoMatch if remove.force => Ok(()),
         _ if are_many => {
@@ -40,13 +40,14 @@ pub(super) fn run(remove: &Remove, context: Context) -> Result<Exit> {
     let mut total = Removed::default();
     let working = Working::begin(json, &removing(&paths));
     let _counting = remove.recursive.then(|| Counting::of_removal(&client, &working, &paths));
-    for path in &paths {
-        match client.remove(path, remove.recursive) {
+    let (mut stopped, mut gone) = (None, Vec::new());
+    let asked = client.remove_each(&paths, remove.recursive, &mut |number, outcome| {
+        let Some(path) = paths.get(number) else { return };
+        match outcome {
             Ok(removed) => {
-                begun::forget_at(&client, path);
+                gone.push(path);
                 total.files += removed.files;
                 total.directories += removed.directories;
-                done += 1;
                 if tells {
                     output::note(&format!("removed {path}"));
                 }
@@ -54,11 +55,19 @@ pub(super) fn run(remove: &Remove, context: Context) -> Result<Exit> {
             Err(Error::Remote(failure)) => {
                 let is_partly_done = remove.recursive && may_be_partly_done(&failure, path);
                 some_done |= is_partly_done;
-                fail(failure, are_many || is_partly_done)?;
+                if let Err(failed) = fail(failure, are_many || is_partly_done) {
+                    stopped.get_or_insert(failed);
+                }
             }
-            Err(error) => return Err(error.into()),
+            Err(error) => drop(stopped.get_or_insert(error.into())),
         }
+    });
+    gone.iter().for_each(|path| begun::forget_at(&client, path));
+    asked?;
+    if let Some(failed) = stopped {
+        return Err(failed);
     }
+    let done = gone.len() as u64;
     if remove.connection.json {
         output::data(&format!("{}\n", json::removed(total, &failures)))?;
     } else {

@@ -32,11 +32,9 @@ pub(crate) struct State {
     pub(crate) requests: Vec<String>,
     /// The fewest bytes that it takes of a part which is not the last.
     pub(crate) least_part: usize,
-    /// Requests to store the marker of a directory that have come.
-    pub(crate) markers: usize,
-    /// Objects that it was asked for, and objects that were looked at.
-    pub(crate) reads: usize,
-    pub(crate) looks: usize,
+    /// Requests of each kind that have come since [`Double::awaits_together`] was called for it, and those that have to come before one is
+    /// answered.
+    together: BTreeMap<Sort, (usize, usize)>,
     /// Requests for the mute key that were given up.
     pub(crate) given_up: u32,
     /// True once a copy was refused.
@@ -96,17 +94,49 @@ pub(crate) struct Faults {
     pub(crate) shows_removed: bool,
     /// Refuses to store this key.
     pub(crate) refuses_put: Option<&'static str>,
-    /// Stores no marker of a directory before it was asked to store so many.
-    pub(crate) markers_together: usize,
-    /// Tells no content before it was asked for so many.
-    pub(crate) reads_together: usize,
-    /// Tells of no object before so many were looked at.
-    pub(crate) looks_together: usize,
     /// Says nothing to those who read this key, and nothing to parts until three of them have given up.
     pub(crate) mute_key: Option<&'static str>,
 }
 
+/// The sorts of requests that can be told to come together.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Sort {
+    /// The marker of a directory is stored.
+    Marker,
+    /// Content is read.
+    Read,
+    /// An object is looked at.
+    Look,
+    /// An object is copied.
+    Copy,
+    /// An object is removed.
+    Removal,
+}
+
+impl Sort {
+    fn of(request: &Request) -> Option<Self> {
+        match &*request.method {
+            "PUT" if request.header("x-amz-copy-source").is_some() => Some(Self::Copy),
+            "PUT" if request.key.ends_with('/') => Some(Self::Marker),
+            "GET" if request.header("range").is_some() => Some(Self::Read),
+            "HEAD" => Some(Self::Look),
+            "DELETE" => Some(Self::Removal),
+            _ => None,
+        }
+    }
+}
+
 impl Double {
+    /// Answers no request of a sort from now on before so many have come.
+    pub(crate) fn awaits_together(&self, sort: Sort, count: usize) {
+        self.lock().together.insert(sort, (0, count));
+    }
+
+    /// Returns the number of requests of a sort that have come since then.
+    pub(crate) fn came(&self, sort: Sort) -> usize {
+        self.lock().together.get(&sort).map_or(0, |(came, _)| *came)
+    }
+
     pub(crate) fn start() -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = format!("http://{}", listener.local_addr().unwrap());
@@ -224,24 +254,9 @@ fn wait(connection: &mut TcpStream, state: &Mutex<State>, request: &Request) -> 
     while waits(&state.lock().unwrap()) {
         std::thread::yield_now();
     }
-    if request.method == "PUT" && request.key.ends_with('/') {
-        state.lock().unwrap().markers += 1;
-        let waits = |state: &State| state.markers < state.faults.markers_together;
-        while waits(&state.lock().unwrap()) {
-            std::thread::yield_now();
-        }
-    }
-    if request.method == "GET" && request.header("range").is_some() {
-        state.lock().unwrap().reads += 1;
-        let waits = |state: &State| state.reads < state.faults.reads_together;
-        while waits(&state.lock().unwrap()) {
-            std::thread::yield_now();
-        }
-    }
-    if request.method == "HEAD" {
-        state.lock().unwrap().looks += 1;
-        let waits = |state: &State| state.looks < state.faults.looks_together;
-        while waits(&state.lock().unwrap()) {
+    if let Some(sort) = Sort::of(request) {
+        state.lock().unwrap().together.entry(sort).or_default().0 += 1;
+        while state.lock().unwrap().together.get(&sort).is_some_and(|(came, awaited)| came < awaited) {
             std::thread::yield_now();
         }
     }

@@ -14,6 +14,7 @@ mod lone;
 mod open_directories;
 mod queue;
 mod sent_again;
+mod side_by_side;
 mod waiting;
 mod waiting_files;
 
@@ -37,6 +38,7 @@ use open_directories::{OpenDirectories, OpenDirectory};
 use remofile_protocol::digest::{Digest, Digester};
 use remofile_protocol::path::RemotePath;
 use remofile_protocol::wire::{ErrorCode, Failure, Item, OnConflict, Timestamp, Version};
+use side_by_side::SideBySide;
 use std::collections::VecDeque;
 use std::sync::Arc;
 pub use waiting_files::LONGEST_WAIT;
@@ -73,6 +75,8 @@ pub struct Unpacker {
     flushing: Option<Flushing>,
     /// The copy that is under way in place of a rename or a second name.
     across: Option<Across>,
+    /// The changes of a distant store that are to be made.
+    changes: SideBySide,
 }
 
 enum Current {
@@ -126,6 +130,7 @@ impl Unpacker {
             waiting: WaitingFiles::default(),
             flushing: None,
             across: None,
+            changes: SideBySide::default(),
         })
     }
 
@@ -170,6 +175,7 @@ impl Unpacker {
                 break;
             }
         }
+        self.make_changes(monitor);
         Ok(())
     }
 
@@ -182,6 +188,9 @@ impl Unpacker {
 
     fn take_item(&mut self, item: Item, bytes: &[u8], monitor: &mut dyn UnpackerMonitor) -> Result<(), Trouble> {
         self.lone.note(&item);
+        if !matches!(item, Item::Move { .. } | Item::Remove { .. } | Item::Touch { .. }) {
+            self.make_changes(monitor);
+        }
         match item {
             Item::Directory { path, mode } => self.take_directory(path, mode, monitor)?,
             Item::Begin { path, size, modified, mode, rule, offset, replaces } => {

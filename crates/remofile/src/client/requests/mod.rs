@@ -9,6 +9,7 @@ mod make_directory;
 mod make_link;
 mod remove;
 mod rename;
+mod several;
 mod space;
 mod stat;
 mod status;

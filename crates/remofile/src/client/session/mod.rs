@@ -9,6 +9,7 @@ pub(super) mod context;
 pub(super) mod deadline;
 pub(super) mod ended;
 pub(super) mod endpoint;
+pub(super) mod flight;
 pub(super) mod handler;
 pub(super) mod idle;
 pub(super) mod interrupt;

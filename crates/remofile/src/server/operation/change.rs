@@ -44,6 +44,10 @@ impl Operation for Change {
         }
     }
 
+    fn changes_own_paths(&self) -> bool {
+        true
+    }
+
     fn block(&mut self, _slice: &Slice) {
         self.state = match self.take_state() {
             ChangeState::Asked(run) => ChangeState::Over(run(&*self.store)),

@@ -97,6 +97,12 @@ pub(in crate::server) trait Operation: Send {
         false
     }
 
+    /// Reports whether all that it changes is at and below the paths that it was asked to change: whatever has other paths may be
+    /// changed at once.
+    fn changes_own_paths(&self) -> bool {
+        false
+    }
+
     /// Reports whether its end touches the disk.
     fn ends_on_disk(&self) -> bool {
         false

@@ -81,6 +81,10 @@ impl Operation for RemoveTree {
         }
     }
 
+    fn changes_own_paths(&self) -> bool {
+        true
+    }
+
     fn memory_bytes(&self) -> u64 {
         match &self.state {
             RemoveState::Removing(removal) => removal.memory_bytes(),

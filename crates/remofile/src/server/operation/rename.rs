@@ -81,6 +81,10 @@ impl Operation for Rename {
         self.state = state;
     }
 
+    fn changes_own_paths(&self) -> bool {
+        true
+    }
+
     fn memory_bytes(&self) -> u64 {
         match &self.state {
             RenameState::Moving(moving) => moving.memory_bytes(),

@@ -36,6 +36,7 @@ struct Away {
     memory_bytes: u64,
     is_flushing: bool,
     only_looks: bool,
+    changes_own_paths: bool,
     goes_on_elsewhere: bool,
 }
 
@@ -157,6 +158,15 @@ impl Running {
             Place::Queued(_) => false,
             Place::Here(operation) => operation.only_looks(),
             Place::Away(away) => away.only_looks,
+        }
+    }
+
+    /// Reports whether all that it changes is at and below its own paths.
+    pub(in crate::server) fn changes_own_paths(&self) -> bool {
+        match &self.place {
+            Place::Queued(_) => false,
+            Place::Here(operation) => operation.changes_own_paths(),
+            Place::Away(away) => away.changes_own_paths,
         }
     }
 
@@ -327,12 +337,14 @@ impl Running {
         let (cancel, memory_bytes, is_flushing) =
             (Cancel::default(), operation.memory_bytes(), operation.is_flushing());
         let (goes_on_elsewhere, only_looks) = (operation.goes_on_elsewhere(), operation.only_looks());
+        let changes_own_paths = operation.changes_own_paths();
         let own = cancel.clone();
         let pending = pool.run(waker, move || {
             operation.block(&own.slice());
             operation
         });
-        let away = Away { pending, cancel, memory_bytes, is_flushing, only_looks, goes_on_elsewhere };
+        let away =
+            Away { pending, cancel, memory_bytes, is_flushing, only_looks, changes_own_paths, goes_on_elsewhere };
         Self { place: Place::Away(away), wants_away: false, ..self }
     }
 

@@ -3,17 +3,22 @@
 use super::interface::Step;
 use super::listing::{Elements, Listing};
 use super::partials::partials_bytes;
+use crate::blocking::side_by_side;
 use crate::store::{Partial, Seen, StatSequence, Store, StoreResult, Walk};
 use crate::transfer::{Checked, Checking, Next};
 use remofile_protocol::path::RemotePath;
 use remofile_protocol::wire::{Element, ErrorCode, Failure, Kind, Listed};
+use std::collections::VecDeque;
 use std::sync::Arc;
+
+/// Paths that are looked at ahead in a distant store.
+const LOOKS_AHEAD: usize = 128;
 
 /// A search for the entries at and below some names in a directory, and for their partials.
 pub(super) struct Survey {
     store: Arc<dyn Store>,
-    paths: std::vec::IntoIter<RemotePath>,
-    looks: StatSequence,
+    paths: VecDeque<RemotePath>,
+    looks: Looks,
     walk: Option<Box<dyn Walk>>,
     partials: std::vec::IntoIter<Partial>,
     /// Memory that the partials took at first, in bytes.
@@ -54,8 +59,8 @@ fn begin(store: Arc<dyn Store>, destination: &RemotePath, names: &[String], sees
     };
     Ok(Survey {
         store,
-        paths: paths.into_iter(),
-        looks: StatSequence::default(),
+        paths: paths.into(),
+        looks: Looks::default(),
         walk: None,
         partials_bytes: partials_bytes(&partials),
         partials,
@@ -75,8 +80,8 @@ impl Elements for Survey {
             }
             self.walk = None;
         }
-        if let Some(path) = self.paths.next() {
-            return self.look_at(&path);
+        if let Some((path, seen)) = self.looks.next(&*self.store, &mut self.paths) {
+            return self.take(&path, seen);
         }
         if let Some(mut checking) = self.checking.take() {
             return match checking.step() {
@@ -110,8 +115,8 @@ impl Elements for Survey {
 }
 
 impl Survey {
-    fn look_at(&mut self, path: &RemotePath) -> Next<Element> {
-        match self.looks.stat(&*self.store, path) {
+    fn take(&mut self, path: &RemotePath, seen: StoreResult<Seen>) -> Next<Element> {
+        match seen {
             Err(failure) if failure.code == ErrorCode::NotFound => Next::Working,
             Err(failure) => Next::Item(Element::Listed(Listed::Failed(failure.at(path)))),
             Ok(Seen { mut entry, is_link }) => {
@@ -128,6 +133,31 @@ impl Survey {
                 }
             }
         }
+    }
+}
+
+/// Looks at some paths in their order: one after the other, or at many at once where each look is a request to a distant store.
+#[derive(Default)]
+struct Looks {
+    sequence: StatSequence,
+    seen: VecDeque<(RemotePath, StoreResult<Seen>)>,
+}
+
+impl Looks {
+    /// Looks at the next path, if there is one.
+    fn next(&mut self, store: &dyn Store, paths: &mut VecDeque<RemotePath>) -> Option<(RemotePath, StoreResult<Seen>)> {
+        if !store.is_distant() {
+            let path = paths.pop_front()?;
+            let seen = self.sequence.stat(store, &path);
+            return Some((path, seen));
+        }
+        if self.seen.is_empty() {
+            let ahead: Vec<_> = paths.drain(..paths.len().min(LOOKS_AHEAD)).collect();
+            let look = |path: &RemotePath| StatSequence::default().stat(store, path);
+            let seen = side_by_side(&ahead, look);
+            self.seen = ahead.into_iter().zip(seen).collect();
+        }
+        self.seen.pop_front()
     }
 }
 
@@ -148,10 +178,12 @@ pub(super) fn refuse_occupied(
 ) -> StoreResult<()> {
     let paths = paths_of(destination, names)?;
     // Whoever may not look learns of its own partials alone.
-    let mut looks = StatSequence::default();
-    let taken = paths.iter().find(|path| !is_blind && looks.stat(store, path).is_ok());
-    if let Some(path) = taken {
-        return Err(Failure::new(ErrorCode::Occupied).at(path));
+    let (mut looks, mut left) = (Looks::default(), VecDeque::new());
+    left.extend(paths.iter().filter(|_| !is_blind).cloned());
+    while let Some((path, seen)) = looks.next(store, &mut left) {
+        if seen.is_ok() {
+            return Err(Failure::new(ErrorCode::Occupied).at(path));
+        }
     }
     let partials = store.partials()?;
     match partials.iter().find(|partial| paths.iter().any(|path| partial.path.is_within(path))) {

@@ -9,6 +9,9 @@ use std::ops::Bound;
 use std::sync::Arc;
 use std::time::Duration;
 
+/// Operations of one session that change something in a distant store at once.
+const CHANGES_AT_ONCE: usize = 16;
+
 impl Session {
     /// Begins an operation on another thread that looks at a distant store.
     pub(super) fn start_distant(&mut self, id: OperationId, request: Request) {
@@ -74,13 +77,14 @@ impl Session {
     }
 
     /// Sends operations to other threads that want to go there: one that changes something at a time, since what a client
-    /// asks for is done in turns, and however many flush or only look.
+    /// asks for is done in turns, and however many flush or only look. In a distant store, where each waits for some answers,
+    /// several go that change nothing beside the paths of their leases.
     pub(super) fn send_away(&mut self) {
         let mut is_changing = !self.may_change();
         for id in self.behind(self.last_away) {
             let Some(running) = self.operations.get(&id).filter(|running| running.wants_away()) else { continue };
             let is_beside = running.is_flushing() || running.only_looks();
-            if is_changing && !is_beside {
+            if is_changing && !is_beside && !self.may_change_beside(running) {
                 continue;
             }
             if let Some(running) = self.operations.remove(&id) {
@@ -91,6 +95,18 @@ impl Session {
                 self.last_away = id;
             }
         }
+    }
+
+    /// Reports whether an operation may change something beside those that do so already.
+    fn may_change_beside(&self, running: &Running) -> bool {
+        let mut changing = self.operations.values().filter(|running| running.is_working_away());
+        let are_apart = running.changes_own_paths()
+            && !self.leaving.iter().any(|leaving| leaving.is_changing)
+            && self.peer.grant.store.is_distant();
+        are_apart
+            && changing
+                .try_fold(1, |count, other| other.changes_own_paths().then_some(count + 1))
+                .is_some_and(|count| count <= CHANGES_AT_ONCE)
     }
 
     /// Remembers what a survey found, for the upload that follows it.

@@ -2,7 +2,7 @@
 
 use super::comparing::Comparing;
 use super::context::{CompleteCopy, CopyContext};
-use crate::store::{Capability, Extent, Source, SourceState, StagePlan, Staged, StoreResult};
+use crate::store::{Capability, Extent, Opening, Source, SourceState, StagePlan, Staged, StoreResult};
 use crate::transfer::conflict::{self, FileStamp, Resolved};
 use remofile_protocol::path::RemotePath;
 use remofile_protocol::wire::{Entry, ErrorCode, Failure, Kind, OnConflict};
@@ -46,13 +46,20 @@ pub(super) struct FileCopy {
 }
 
 impl FileCopy {
-    /// Opens a file, and stages the copy by the rule for what is in the way; `None` if the copy is there already, of an
-    /// earlier run of the same command.
+    /// Opens a file unless it is being opened, and stages the copy by the rule for what is in the way; `None` if the copy is there
+    /// already, of an earlier run of the same command.
     ///
     /// # Errors
     /// The reason, with the path that it is about.
-    pub(super) fn begin(context: &mut CopyContext, from: &RemotePath, to: &RemotePath) -> StoreResult<Option<Self>> {
-        let source = context.store.open(from).map_err(|failure| failure.at(from))?;
+    pub(super) fn begin(
+        context: &mut CopyContext,
+        from: &RemotePath,
+        opening: Option<Box<dyn Opening>>,
+        to: &RemotePath,
+    ) -> StoreResult<Option<Self>> {
+        // If it cannot be opened, another attempt tells why.
+        let opened = opening.and_then(|opening| opening.end().ok());
+        let source = opened.map_or_else(|| context.store.open(from), Ok).map_err(|failure| failure.at(from))?;
         let (size, modified, mode) = (source.entry().size, source.entry().modified, source.entry().mode);
         if size > context.options.file_size_limit {
             return Err(Failure::larger_than(context.options.file_size_limit).at(from));

@@ -135,7 +135,7 @@ fn begin(context: &mut CopyContext, failed: &mut dyn FnMut(Failure)) -> StoreRes
     if entry.kind == Kind::Directory {
         return Ok(CopyState::Tree(Box::new(TreeCopy::begin(context, &entry, failed)?)));
     }
-    match FileCopy::begin(context, source, destination) {
+    match FileCopy::begin(context, source, None, destination) {
         Ok(Some(file)) => Ok(CopyState::File(Box::new(file))),
         Ok(None) => {
             context.give_attributes(source, destination, failed)?;

@@ -4,14 +4,21 @@ use super::context::{CopyContext, pass_on};
 use super::file::FileCopy;
 use super::options::CopyEffect;
 use super::second_names::{SecondName, SecondNames};
-use crate::store::{Capability, StoreResult, Walk};
+use crate::store::{Capability, Opening, StoreResult, Walk};
 use crate::transfer::memory::ALLOCATION_BYTES;
 use remofile_protocol::path::RemotePath;
 use remofile_protocol::wire::{Entry, ErrorCode, Failure, Kind, Listed, OnConflict, Timestamp};
+use std::collections::VecDeque;
+
+/// Elements that are read ahead in a store that is slow to open a file. Each may hold some hundred KiB.
+const AHEAD: usize = 32;
 
 /// A directory that is being copied.
 pub(super) struct TreeCopy {
     walk: Box<dyn Walk>,
+    /// The elements that come next, with the files that are being opened. Behind a directory there is none: what is in it may be
+    /// left out.
+    ahead: VecDeque<(Listed, Option<Box<dyn Opening>>)>,
     /// The number of the copy itself, which is not copied into itself.
     own: u128,
     file: Option<FileCopy>,
@@ -47,7 +54,7 @@ impl TreeCopy {
         let is_new = made.map_err(|failure| failure.at(&top))?;
         let own = context.store.identity(&top).map_err(|failure| failure.at(&top))?;
         let names = SecondNames::default();
-        let mut tree = Self { walk, own, file: None, made: Vec::new(), made_bytes: 0, names };
+        let mut tree = Self { walk, ahead: VecDeque::new(), own, file: None, made: Vec::new(), made_bytes: 0, names };
         if is_new {
             tree.note(context, top, source, failed);
         }
@@ -55,7 +62,9 @@ impl TreeCopy {
     }
 
     pub(super) fn memory_bytes(&self) -> u64 {
-        self.walk.memory_bytes() + self.made_bytes as u64 + self.names.memory_bytes()
+        let ahead = self.ahead.iter().filter_map(|(_, opening)| opening.as_ref());
+        let ahead: u64 = ahead.map(|opening| opening.memory_bytes()).sum();
+        self.walk.memory_bytes() + ahead + self.made_bytes as u64 + self.names.memory_bytes()
     }
 
     /// Copies the next entry, or some bytes of it; whether all are copied.
@@ -67,13 +76,30 @@ impl TreeCopy {
             self.step_file(context, failed)?;
             return Ok(false);
         }
-        let taken = match self.walk.next() {
+        let taken = match self.next(context) {
             None => return Ok(true),
-            Some(Listed::Entry(entry)) => self.take(context, &entry, failed),
-            Some(Listed::Failed(failure)) => Err(failure),
+            Some((Listed::Entry(entry), opening)) => self.take(context, &entry, opening, failed),
+            Some((Listed::Failed(failure), _)) => Err(failure),
         };
         taken.or_else(|failure| pass_on(failure, failed))?;
         Ok(false)
+    }
+
+    /// Returns the next element, and the file if it is being opened.
+    fn next(&mut self, context: &CopyContext) -> Option<(Listed, Option<Box<dyn Opening>>)> {
+        let is_directory = |listed: &Listed| matches!(listed, Listed::Entry(entry) if entry.kind == Kind::Directory);
+        while context.store.is_distant()
+            && self.ahead.len() < AHEAD
+            && !self.ahead.back().is_some_and(|(last, _)| is_directory(last))
+            && let Some(listed) = self.walk.next()
+        {
+            let opening = match &listed {
+                Listed::Entry(entry) if entry.kind == Kind::File => context.store.begin_open(&entry.path),
+                Listed::Entry(_) | Listed::Failed(_) => None,
+            };
+            self.ahead.push_back((listed, opening));
+        }
+        self.ahead.pop_front().or_else(|| Some((self.walk.next()?, None)))
     }
 
     /// Copies some bytes more of the file that is being copied.
@@ -87,7 +113,13 @@ impl TreeCopy {
         Ok(())
     }
 
-    fn take(&mut self, context: &mut CopyContext, entry: &Entry, failed: &mut dyn FnMut(Failure)) -> StoreResult<()> {
+    fn take(
+        &mut self,
+        context: &mut CopyContext,
+        entry: &Entry,
+        opening: Option<Box<dyn Opening>>,
+        failed: &mut dyn FnMut(Failure),
+    ) -> StoreResult<()> {
         let below = entry.path.relative_to(&context.options.source).unwrap_or_default();
         let to = context.options.destination.join(below);
         let to = to.map_err(|invalid| Failure::from(invalid).at(&entry.path));
@@ -99,7 +131,7 @@ impl TreeCopy {
                 }
                 made
             }
-            Kind::File => self.begin_file(context, entry, &to?, failed),
+            Kind::File => self.begin_file(context, (entry, opening), &to?, failed),
             Kind::Link => {
                 let made = context.copy_link(&entry.path, &to?)?;
                 context.give_attributes(&entry.path, &made, failed)
@@ -118,7 +150,7 @@ impl TreeCopy {
     fn begin_file(
         &mut self,
         context: &mut CopyContext,
-        entry: &Entry,
+        (entry, opening): (&Entry, Option<Box<dyn Opening>>),
         to: &RemotePath,
         failed: &mut dyn FnMut(Failure),
     ) -> StoreResult<()> {
@@ -127,7 +159,7 @@ impl TreeCopy {
             false => None,
         };
         let Some(number) = shared else {
-            self.file = FileCopy::begin(context, &entry.path, to)?;
+            self.file = FileCopy::begin(context, &entry.path, opening, to)?;
             return match &self.file {
                 Some(_) => Ok(()),
                 None => context.give_attributes(&entry.path, to, failed),
@@ -136,7 +168,7 @@ impl TreeCopy {
         if self.names.takes(number, &entry.path, to) {
             return Ok(());
         }
-        self.file = FileCopy::begin(context, &entry.path, to)?;
+        self.file = FileCopy::begin(context, &entry.path, opening, to)?;
         self.names.add(number, self.file.as_ref().map_or(to, FileCopy::path));
         match &self.file {
             Some(_) => Ok(()),
@@ -192,7 +224,7 @@ impl TreeCopy {
             match context.add_name(&from, &of, &path) {
                 // The first could not be copied: this one may be.
                 Err(failure) if matches!(failure.code, ErrorCode::NotFound | ErrorCode::NotAFile) => {
-                    match FileCopy::begin(context, &from, &path) {
+                    match FileCopy::begin(context, &from, None, &path) {
                         Ok(file) => self.file = file,
                         Err(failure) => pass_on(failure, failed)?,
                     }

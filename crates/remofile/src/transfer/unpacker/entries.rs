@@ -55,6 +55,14 @@ impl Unpacker {
             return Ok(());
         }
         let backup = self.backup_of(&path, monitor);
+        let change = match change {
+            Ok(change) if backup.is_none() && self.store.is_distant() => {
+                self.change_beside(path, change, monitor);
+                return Ok(());
+            }
+            change => change,
+        };
+        self.make_changes(monitor);
         let done = change.and_then(|change| {
             backup.map_or(Ok(()), |backup| backup.commit(monitor))?;
             match &change {

@@ -69,6 +69,7 @@ impl Unpacker {
                 break;
             }
         }
+        self.make_changes(monitor);
         Ok(())
     }
 

@@ -7,6 +7,7 @@ mod backup;
 mod batch;
 #[cfg(test)]
 mod call_counts;
+mod changes;
 mod crossing;
 mod entries;
 mod flushing;

@@ -13,7 +13,7 @@ impl Client {
     /// `not-found`, `not-empty`, ...
     pub fn remove(&mut self, path: &RemotePath, recursive: bool) -> Result<Removed> {
         let done = self.ask(&Request::Remove { path: path.clone(), recursive })?;
-        Ok(removed(done))
+        Ok(removed(&done))
     }
 
     /// Removes files, links and directories as [`Client::remove`] does, without waiting for one before the next. Calls
@@ -43,10 +43,10 @@ impl Client {
         on_outcome: &mut dyn FnMut(usize, Result<Removed>),
     ) -> Result<()> {
         let requests: Vec<_> = paths.iter().map(|path| Request::Remove { path: path.clone(), recursive }).collect();
-        self.ask_each(&requests, &mut |number, outcome| on_outcome(number, outcome.map(removed)))
+        self.ask_each(&requests, &mut |number, outcome| on_outcome(number, outcome.map(|done| removed(&done))))
     }
 }
 
-fn removed(done: Done) -> Removed {
+fn removed(done: &Done) -> Removed {
     Removed { files: done.files, directories: done.directories }
 }

@@ -44,6 +44,7 @@ mod lanes;
 mod leases;
 mod links;
 mod local_snapshots;
+mod many_paths;
 mod names;
 mod observers;
 mod one_holder;

@@ -52,6 +52,9 @@ pub(super) fn run(arguments: &Move, context: Context) -> Result<Exit> {
         let asked = client.rename_each(&moves, arguments.replace, &mut on_outcome);
         // Whatever was begun at either path is another thing now.
         moved.iter().flat_map(|(source, path)| [source, path]).for_each(|path| begun::forget_at(&client, path));
+        if asked.is_err() && !moved.is_empty() && !presentation.json {
+            output::note(&summary::so_far(moved.len(), moves.len(), "moved"));
+        }
         asked?;
     }
     if let Some(failed) = stopped {

@@ -63,6 +63,9 @@ pub(super) fn run(remove: &Remove, context: Context) -> Result<Exit> {
         }
     });
     gone.iter().for_each(|path| begun::forget_at(&client, path));
+    if asked.is_err() && !gone.is_empty() && !json {
+        output::note(&summary::so_far(gone.len(), paths.len(), "removed"));
+    }
     asked?;
     if let Some(failed) = stopped {
         return Err(failed);

@@ -38,6 +38,11 @@ pub(crate) fn of_paths(failures: &[Failure], done: u64) -> Option<String> {
     line(&failures, failed, Some(done + failed), "failed").filter(|_| done + failed > 1)
 }
 
+/// Returns the line that tells how far a run over some paths came that broke off.
+pub(crate) fn so_far(done: usize, total: usize, what: &str) -> String {
+    format!("{} of {} paths are {what}; of the others some may be", grouped(done as u64), grouped(total as u64))
+}
+
 /// Returns how often each kind of failure was met, among those that are known.
 pub(crate) fn kinds(failures: &[Failure]) -> Value {
     let mut counts: BTreeMap<&str, u64> = BTreeMap::new();

@@ -28,8 +28,11 @@ fn client_of(
     (Client::new(ClientOptions::new("127.0.0.1", address.port(), token)), server)
 }
 
-/// Removes `count` paths, and returns what came of each as far as it was told: files that are gone, or the failure.
-fn remove(client: &mut Client, count: usize) -> (Vec<(usize, std::result::Result<u64, String>)>, Result<()>) {
+/// The number of a path, and what came of it: the files that are gone, or the failure.
+type Told = (usize, std::result::Result<u64, String>);
+
+/// Removes `count` paths, and returns what came of each as far as it was told.
+fn remove(client: &mut Client, count: usize) -> (Vec<Told>, Result<()>) {
     let paths: Vec<_> = (0..count).map(|number| remote(&format!("/{number}"))).collect();
     let mut told = Vec::new();
     let outcome = client.remove_each(&paths, false, &mut |number, outcome| {

@@ -48,7 +48,7 @@ impl Settings {
         variables: Variables<'_>,
     ) -> Result<Self, OpenError> {
         let mut connection = ClientOptions::new()
-            // Who gives such an address means it; credentials are never sent, but sign.
+            // Who gives such an address means it. Keys are never sent, but sign; tokens are refused where they would be.
             .with_allow_http(true)
             .with_http1_only()
             .with_connect_timeout(CONNECT_TIMEOUT)
@@ -288,8 +288,12 @@ mod tests {
     use super::*;
 
     fn read_with(pairs: &[(&str, &str)]) -> Result<AmazonS3Builder, OpenError> {
+        read_at("s3://bucket/a", pairs)
+    }
+
+    fn read_at(place: &str, pairs: &[(&str, &str)]) -> Result<AmazonS3Builder, OpenError> {
         let variables = |name: &str| pairs.iter().find(|(key, _)| *key == name).map(|(_, value)| (*value).to_owned());
-        let location = "s3://bucket/a".parse().unwrap();
+        let location = place.parse().unwrap();
         let settings = Settings::read(&location, &BucketOptions::default(), &variables)?;
         match settings.account {
             Account::S3(builder) => Ok(builder),
@@ -339,6 +343,8 @@ mod tests {
         assert!(!url(&[("AWS_SKIP_SIGNATURE", "true")]).2);
         let missing = read_with(&[("AWS_CA_BUNDLE", "/none")]).unwrap_err().to_string();
         assert!(missing.contains("AWS_CA_BUNDLE"), "{missing}");
+        let google = read_at("gs://bucket/a", &credentials).unwrap();
+        assert_eq!(bucket_url(&google, "bucket").0, "https://storage.googleapis.com/bucket");
         let wrong = read_with(&[("AWS_ENDPOINT_URL", "localhost:9")]).unwrap_err().to_string();
         assert!(wrong.contains("--endpoint"), "{wrong}");
     }

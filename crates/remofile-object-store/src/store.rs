@@ -107,7 +107,7 @@ fn why_not_opened(client: &Client, failure: Failure) -> String {
     let address = &client.requests.address;
     let (variable, what) = match client.service {
         Service::S3(_) => ("AWS_ENDPOINT_URL", "S3 service"),
-        Service::Azure => ("AZURE_STORAGE_ENDPOINT", "storage of Azure's"),
+        Service::Azure => ("AZURE_STORAGE_ACCOUNT", "storage of Azure's"),
     };
     if let Some(cause) = client.answers.trouble() {
         return format!(

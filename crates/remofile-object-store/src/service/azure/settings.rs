@@ -7,6 +7,7 @@ use crate::variables::{Variables, checked};
 use crate::watched::WatchedConnector;
 use object_store::ClientOptions;
 use object_store::azure::{AzureConfigKey, MicrosoftAzureBuilder};
+use std::net::IpAddr;
 use std::sync::Arc;
 
 /// The end of the names of the machines that have the accounts, unless a connection string tells another one.
@@ -89,6 +90,11 @@ impl AzureAccount {
         if is_signed && !has_credentials(&builder) && !endpoint.contains(".windows.net") {
             return Err(OpenError::new(NO_CREDENTIALS));
         }
+        if is_signed && sends_token(&builder) && is_in_clear(&endpoint) {
+            return Err(OpenError::new(format!(
+                "everybody on the way to {endpoint} could read the token that opens the account: name an address that begins with https://"
+            )));
+        }
         Ok(Self { endpoint, name, builder, is_signed })
     }
 
@@ -122,6 +128,24 @@ fn has_credentials(builder: &MicrosoftAzureBuilder) -> bool {
         || has(AzureConfigKey::FederatedTokenFile)
         || has(AzureConfigKey::MsiEndpoint)
         || is(builder, AzureConfigKey::UseAzureCli)
+}
+
+/// Reports whether requests have a token in them, and not only a signature that a key has made.
+fn sends_token(builder: &MicrosoftAzureBuilder) -> bool {
+    let has = |key: AzureConfigKey| builder.get_config_value(&key).is_some_and(|value| !value.is_empty());
+    has(AzureConfigKey::Token) || !has(AzureConfigKey::AccessKey)
+}
+
+/// Reports whether requests to an address leave the machine without encryption.
+fn is_in_clear(endpoint: &str) -> bool {
+    let Some(rest) = endpoint.strip_prefix("http://") else { return false };
+    let host = rest.split(['/', '?']).next().unwrap_or(rest);
+    let host = host
+        .rsplit_once(':')
+        .filter(|(_, port)| port.bytes().all(|byte| byte.is_ascii_digit()))
+        .map_or(host, |(host, _)| host);
+    let address = host.trim_start_matches('[').trim_end_matches(']').parse::<IpAddr>();
+    !(host == "localhost" || address.is_ok_and(|address| address.is_loopback()))
 }
 
 /// Returns the account that an address names: by its machine, or where that has none by the path behind it.
@@ -235,6 +259,18 @@ mod tests {
         ] {
             let said = told(endpoint, pairs);
             assert!(said.contains(what) && !said.contains("c2VjcmV0"), "{said}");
+        }
+        let sas = ("AZURE_STORAGE_SAS_TOKEN", "sig=c2VjcmV0");
+        for endpoint in
+            ["http://10.0.0.1:9/acc", "http://acc.blob.example", "http://[fe80::1]/acc", "http://127.0.0.1.example/acc"]
+        {
+            let said = told(Some(endpoint), &[sas]);
+            assert!(said.contains("https://") && !said.contains("c2VjcmV0"), "{said}");
+            assert_eq!(told(Some(endpoint), &[key, ("AZURE_STORAGE_ACCOUNT", "acc")]), "", "a key only signs");
+        }
+        for endpoint in ["http://127.0.0.1:9/acc", "http://[::1]:9/acc", "http://localhost/acc", "https://10.0.0.1/acc"]
+        {
+            assert_eq!(told(Some(endpoint), &[sas]), "", "{endpoint}");
         }
         // A machine of Azure's may have a role, and some containers take requests of anybody.
         assert_eq!(told(None, &[("AZURE_STORAGE_ACCOUNT", "one")]), "");

@@ -44,6 +44,8 @@ def garage_binary():
 class Garage(Group):
     """Nodes on free ports of loopback, laid out as one cluster, and a bucket with a key for it."""
 
+    scheme = "s3"
+
     def __init__(self, directory, nodes=3, replication=3, engine="lmdb"):
         super().__init__()
         self.binary, self.directory = garage_binary(), Path(directory)
@@ -73,6 +75,13 @@ class Garage(Group):
         return {
             "AWS_ACCESS_KEY_ID": self.access_key, "AWS_SECRET_ACCESS_KEY": self.secret_key, "AWS_REGION": REGION,
             "AWS_DEFAULT_REGION": REGION, "AWS_ENDPOINT_URL": self.endpoints[node],
+        }
+
+    def rclone_settings(self, node=0):
+        """The settings of rclone for a node."""
+        return {
+            "TYPE": "s3", "PROVIDER": "Other", "ENDPOINT": self.endpoints[node], "REGION": REGION, "FORCE_PATH_STYLE": "true",
+            "ACCESS_KEY_ID": self.access_key, "SECRET_ACCESS_KEY": self.secret_key,
         }
 
     def command(self, node, *arguments):

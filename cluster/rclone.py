@@ -3,7 +3,7 @@
 import os
 import time
 
-from garage import BUCKET, REGION
+from garage import BUCKET
 from processes import find_program, run
 
 COPY_SECONDS = 600
@@ -12,19 +12,13 @@ STAGING = "/.remofile/**"
 
 
 class Rclone:
-    """rclone at a node of Garage."""
+    """rclone at a node of Garage, or at Azurite."""
 
     def __init__(self, garage, node=0):
         self.binary = find_program("rclone")
-        prefix = "RCLONE_CONFIG_STORE_"
-        settings = {
-            "TYPE": "s3", "PROVIDER": "Other", "ENDPOINT": garage.endpoints[node], "REGION": REGION, "FORCE_PATH_STYLE": "true",
-            "ACCESS_KEY_ID": garage.access_key, "SECRET_ACCESS_KEY": garage.secret_key,
-        }
-        kept = {name: value for name, value in os.environ.items() if not name.startswith(("RCLONE_", "AWS_"))}
-        self.environment = {
-            **kept, **{prefix + name: value for name, value in settings.items()}, "RCLONE_CONFIG": "/nonexistent/rclone.conf",
-        }
+        settings = {f"RCLONE_CONFIG_STORE_{name}": value for name, value in garage.rclone_settings(node).items()}
+        kept = {name: value for name, value in os.environ.items() if not name.startswith(("RCLONE_", "AWS_", "AZURE_"))}
+        self.environment = {**kept, **settings, "RCLONE_CONFIG": "/nonexistent/rclone.conf"}
 
     @staticmethod
     def place(path):

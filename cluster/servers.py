@@ -13,7 +13,7 @@ CLIENT_SECONDS = 120
 
 
 class Servers(Group):
-    """`remofile run s3://BUCKET/PREFIX PORT` as often as wanted, each with a node of Garage of its own."""
+    """`remofile run s3://BUCKET/PREFIX PORT` as often as wanted, each with a node of Garage of its own; at Azurite `az://`."""
 
     def __init__(self, binary, directory, garage, prefix, count=1, coordinator=None, options=()):
         super().__init__()
@@ -39,7 +39,7 @@ class Servers(Group):
             self._home.cleanup()
 
     def root(self):
-        return f"s3://{BUCKET}/{self.prefix}"
+        return f"{self.garage.scheme}://{BUCKET}/{self.prefix}"
 
     def _start(self, number):
         garage = self.garage
@@ -50,7 +50,7 @@ class Servers(Group):
         ]
         environment = {**clean_environment(self._home.name), **garage.environment(node), "REMOFILE_TOKEN": self.token}
         # The variable would name a second endpoint.
-        environment.pop("AWS_ENDPOINT_URL")
+        environment.pop("AWS_ENDPOINT_URL", None)
         log = self.directory / f"server{number}.log"
         process = Process(f"server {number}", command, log, self.ports[number], environment, "Serving ")
         self.processes.append(process)
@@ -86,6 +86,6 @@ class Servers(Group):
 
 def clean_environment(home):
     """The caller's environment without settings of Remofile and of object stores, and with a home of its own."""
-    foreign = ("REMOFILE_", "AWS_", "RCLONE_", "XDG_")
+    foreign = ("REMOFILE_", "AWS_", "AZURE_", "RCLONE_", "XDG_")
     kept = {name: value for name, value in os.environ.items() if not name.startswith(foreign)}
     return {**kept, "HOME": home, "XDG_CONFIG_HOME": f"{home}/config", "XDG_STATE_HOME": f"{home}/state"}

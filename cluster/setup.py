@@ -1,11 +1,12 @@
 #!/usr/bin/env python3
-"""Installs what the trials of this directory need and this machine lacks: Garage, etcd, rclone, FUSE and botocore."""
+"""Installs what the trials of this directory need and this machine lacks: Garage, etcd, rclone, FUSE and botocore; and Azurite, where npm is."""
 
 import os
 import shutil
 import subprocess
 import sys
 
+from azurite import PLACE, VERSION, azurite_program
 from garage import garage_binary
 from processes import Failed
 
@@ -14,9 +15,9 @@ LOCK_SECONDS = 120
 PACKAGES = {"etcd": "etcd-server", "rclone": "rclone", "fusermount": "fuse3"}
 
 
-def has_garage():
+def is_there(find):
     try:
-        garage_binary()
+        find()
     except Failed:
         return False
     return True
@@ -40,9 +41,22 @@ def commands():
         yield [*sudo, "apt-get", *wait, "install", "--yes", "--no-install-recommends", *missing]
     if not has_botocore():
         yield [sys.executable, "-m", "pip", "install", "--quiet", "botocore"]
-    if not has_garage():
+    if not is_there(garage_binary):
         features = ["--no-default-features", "--features", "bundled-libs,lmdb"]
         yield [os.environ.get("CARGO", "cargo"), "install", "garage", "--version", GARAGE_VERSION, "--locked", *features]
+
+
+def install_azurite():
+    """Installs Azurite if it can be had: the trials say where they go without."""
+    if is_there(azurite_program):
+        return
+    if not shutil.which("npm"):
+        print("npm is not on this machine, so Azurite is left out: nothing is tried with it", flush=True)
+        return
+    command = ["npm", "install", "--no-audit", "--no-fund", "--prefix", str(PLACE), f"azurite@{VERSION}"]
+    print(" ".join(command), flush=True)
+    if subprocess.run(command, check=False).returncode != 0:
+        print("Azurite could not be installed: nothing is tried with it", file=sys.stderr)
 
 
 def main():
@@ -52,6 +66,7 @@ def main():
         if status != 0:
             print(f"This could not be installed (status {status}): install it by hand, then try again", file=sys.stderr)
             return 1
+    install_azurite()
     return 0
 
 

@@ -1,5 +1,7 @@
 """Tests of what the trials check with, and one node of Garage, where its program is on this machine."""
 
+import contextlib
+import io
 import tempfile
 import types
 import unittest
@@ -11,7 +13,7 @@ from garage import BUCKET, Garage, garage_binary
 from history import Tried, without_unread
 from linearizable import NEVER, READ, WRITE, Event
 from rclone import Rclone
-from setup import commands
+from setup import commands, install_azurite
 from throughput import Measured
 from trees import expect_same, local_tree, sizes_of_listing
 
@@ -30,6 +32,14 @@ class SetupTest(unittest.TestCase):
             packages = next(commands())
         self.assertIn("DPkg::Lock::Timeout=120", packages)
         self.assertEqual(packages[-3:], ["etcd-server", "rclone", "fuse3"])
+
+
+    def test_without_npm_azurite_is_left_out_and_nothing_fails(self):
+        said = io.StringIO()
+        with unittest.mock.patch("shutil.which", return_value=None), contextlib.redirect_stdout(said):
+            with unittest.mock.patch("setup.is_there", return_value=False):
+                install_azurite()
+        self.assertIn("Azurite is left out", said.getvalue())
 
 
 class ChecksTest(unittest.TestCase):

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Tries Remofile on real engines: a cluster of Garage and an etcd, started here, with servers and clients beside rclone.
 
-Cases: suite (the conformance suite of stores), trees (rclone and Remofile see the same), commands (every kind of command at a
+Cases: azure (suite, trees and commands at Azurite, which stands for Azure's storage, where it is on this machine), suite (the conformance suite of stores), trees (rclone and Remofile see the same), commands (every kind of command at a
 bucket), speed (beside rclone), growth (one server and three), history (kills and a partition under 16 clients), and, only when it is
 asked for, cli (the tests of the command line with a root in a bucket). With `--scale full`, as `make cluster-test` runs it, all of it
 takes at most 20 minutes.
@@ -13,6 +13,7 @@ import sys
 from pathlib import Path
 
 from processes import Failed  # First: it says where the modules of reliability/ are.
+from azurite import Azurite, azurite_program
 from cli import command_line
 from commands import every_command
 from common import REPOSITORY, run
@@ -27,7 +28,10 @@ SUITE_SECONDS = 600
 
 def suite(_campaign, garage, _etcd, directory):
     """Runs the conformance suite of stores against a bucket."""
-    environment = {**os.environ, **garage.environment(), "REMOFILE_TEST_BUCKET": f"s3://{BUCKET}/suite"}
+    environment = {
+        **os.environ, **garage.environment(), "REMOFILE_TEST_BUCKET": f"{garage.scheme}://{BUCKET}/suite",
+        "REMOFILE_TEST_ENDPOINT": garage.endpoints[0],
+    }
     command = [os.environ.get("CARGO", "cargo"), "test", "--locked", "--package", "remofile-object-store"]
     log = directory / "suite.log"
     with log.open("w") as output:
@@ -44,6 +48,16 @@ def trees(campaign, garage, _etcd, directory):
         place = directory / function.__name__
         place.mkdir()
         campaign.check(f"trees: {function.__name__.replace('_', ' ')}", function, campaign, garage, place)
+
+
+def azure(campaign, azurite, etcd, directory):
+    """The same cases at another kind of service. What is said of keys that are no paths needs the API of S3."""
+    campaign.check("azure: suite", suite, campaign, azurite, etcd, directory)
+    for function in (ours_is_seen_by_rclone, theirs_is_seen_by_us):
+        place = directory / function.__name__
+        place.mkdir()
+        campaign.check(f"azure: {function.__name__.replace('_', ' ')}", function, campaign, azurite, place)
+    every_command(campaign, azurite, etcd, directory)
 
 
 def commands(campaign, garage, etcd, directory):
@@ -81,22 +95,41 @@ CASES = (suite, trees, commands, speed, growth, history, cli)
 WHEN_ASKED_FOR = {"cli"}
 
 
+def at_azurite(campaign, place):
+    """Runs the case of Azurite, if that is on this machine."""
+    try:
+        azurite_program()
+    except Failed:
+        campaign.say("--- azure: skipped, since Azurite is not on this machine ('make cluster-setup' installs it where npm is)")
+        return
+    with Azurite(place / "azurite") as azurite, Etcd(place / "etcd") as etcd:
+        campaign.say(f"--- azure: Azurite at {azurite.endpoints[0]}")
+        (place / "azure").mkdir()
+        campaign.check("azure", azure, campaign, azurite, etcd, place / "azure")
+
+
 def body(campaign):
-    nodes = campaign.arguments.nodes
+    wanted, campaign.only = campaign.only, set()
     with campaign.place() as place:
-        place = Path(place)
-        with Garage(place / "garage", nodes, campaign.arguments.replication) as garage, Etcd(place / "etcd") as etcd:
-            campaign.say(f"{nodes} nodes of Garage at {', '.join(garage.endpoints)}, etcd at {etcd.address}")
-            # What a case checks has names of its own.
-            wanted, campaign.only = campaign.only, set()
-            for case in CASES:
-                name = case.__name__
-                if name not in wanted if wanted else name in WHEN_ASKED_FOR:
-                    continue
-                campaign.say(f"--- {case.__name__}")
-                directory = place / case.__name__
-                directory.mkdir()
-                campaign.check(case.__name__, case, campaign, garage, etcd, directory)
+        if not wanted or "azure" in wanted:
+            at_azurite(campaign, Path(place) / "blobs")
+        if wanted != {"azure"}:
+            at_garage(campaign, Path(place), wanted)
+
+
+def at_garage(campaign, place, wanted):
+    nodes = campaign.arguments.nodes
+    with Garage(place / "garage", nodes, campaign.arguments.replication) as garage, Etcd(place / "etcd") as etcd:
+        campaign.say(f"{nodes} nodes of Garage at {', '.join(garage.endpoints)}, etcd at {etcd.address}")
+        # What a case checks has names of its own.
+        for case in CASES:
+            name = case.__name__
+            if name not in wanted if wanted else name in WHEN_ASKED_FOR:
+                continue
+            campaign.say(f"--- {case.__name__}")
+            directory = place / case.__name__
+            directory.mkdir()
+            campaign.check(case.__name__, case, campaign, garage, etcd, directory)
 
 
 def more(parser):

@@ -27,7 +27,7 @@ impl Scene {
         mkdir(directory.path().join("local"));
         let mut command = remofile();
         command.args(["run", "--address", "127.0.0.1", "-v"]).args(options(directory.path()));
-        command.env("ETCDCTL_PASSWORD", SECRET).env("AWS_SECRET_ACCESS_KEY", SECRET);
+        command.env("ETCDCTL_PASSWORD", SECRET).env("AWS_SECRET_ACCESS_KEY", SECRET).env("AZURE_STORAGE_KEY", SECRET);
         let server = Some(Server::logging(command, directory.path()));
         Self { directory, server }
     }

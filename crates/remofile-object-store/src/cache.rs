@@ -1,23 +1,9 @@
 //! The memory of objects, so that a listing need not ask for each of them.
 
-use super::list::Object;
-use super::metadata::Metadata;
-use remofile::protocol::wire::Timestamp;
+use super::listing::Object;
+use super::metadata::Remembered;
 use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
-
-/// The time and the permissions that an object has in its metadata.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Remembered {
-    pub(crate) modified: Option<Timestamp>,
-    pub(crate) mode: Option<u32>,
-}
-
-impl From<&Metadata> for Remembered {
-    fn from(metadata: &Metadata) -> Self {
-        Self { modified: metadata.modified, mode: metadata.mode }
-    }
-}
 
 /// The metadata of objects, each known by its tag, its size and the time at which it was stored: what is there now is what
 /// was looked at. That holds for objects that are some seconds old: one with the same content and other metadata has the same tag,
@@ -75,6 +61,7 @@ impl Cache {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use remofile::protocol::wire::Timestamp;
 
     fn object(etag: &str) -> Object {
         Object { size: 1, stored: Timestamp::new(1, 0), etag: etag.to_owned() }

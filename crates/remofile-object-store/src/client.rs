@@ -1,22 +1,24 @@
 //! Requests to the service.
 
 use super::answers::Answers;
+use super::asking::{Ask, Query, Requests};
 use super::conditions::{Condition, Conditions};
-use super::errors::{failure, wrong};
+use super::errors::wrong;
+use super::head::{Got, Head};
 use super::keys::{Keys, object_path};
 use super::metadata::Metadata;
 use super::options::{BucketOptions, OpenError};
 use super::own_fence::{FOR_EVER, OwnFence};
-use super::settings::{Settings, bucket_url};
+use super::service::Service;
+use super::service::azure::blocks::upload_number;
+use super::service::azure::container::Azure;
+use super::service::s3::S3;
+use super::settings::{Account, Settings};
 use super::watched::WatchedConnector;
 use bytes::Bytes;
-use object_store::aws::AmazonS3;
-use object_store::client::{HttpClient, HttpConnector};
-use object_store::multipart::MultipartStore;
-use object_store::{
-    GetOptions, GetRange, GetResult, ObjectStore, PutMode, PutMultipartOptions, PutOptions, PutPayload, UpdateVersion,
-};
-use remofile::protocol::wire::{ErrorCode, Failure, Timestamp};
+use object_store::PutPayload;
+use object_store::client::HttpConnector;
+use remofile::protocol::wire::{ErrorCode, Failure};
 use remofile::store::StoreResult;
 use std::future::Future;
 use std::ops::Range;
@@ -25,21 +27,10 @@ use std::sync::atomic::{AtomicBool, AtomicUsize};
 use tokio::runtime::Runtime;
 use tokio::sync::OnceCell;
 
-/// Content that is on its way at once over any line, in bytes.
-const LITTLE_BYTES: usize = 64 * 1024;
-
 /// A service, as one store asks it.
 pub(crate) struct Client {
-    pub(crate) s3: AmazonS3,
-    pub(crate) http: HttpClient,
-    /// For requests that carry content: it is waited for longer until they are answered.
-    pub(crate) content_s3: AmazonS3,
-    /// For requests that have the service copy content.
-    pub(crate) content_http: HttpClient,
-    /// Address of the bucket, without a slash at its end.
-    pub(crate) bucket_url: String,
-    pub(crate) region: String,
-    pub(crate) is_signed: bool,
+    pub(crate) service: Service,
+    pub(crate) requests: Requests,
     pub(crate) bucket: String,
     pub(crate) keys: Keys,
     pub(crate) options: BucketOptions,
@@ -53,15 +44,6 @@ pub(crate) struct Client {
     /// The fence of a server that owns the bucket.
     pub(crate) own_fence: OwnFence,
     runtime: Background,
-}
-
-/// The facts that a service tells of one object.
-#[derive(Debug, Clone)]
-pub(crate) struct Head {
-    pub(crate) size: u64,
-    pub(crate) stored: Timestamp,
-    pub(crate) etag: String,
-    pub(crate) metadata: Metadata,
 }
 
 /// The threads on which requests go on. It may be dropped anywhere, also on one of them.
@@ -85,37 +67,57 @@ impl Client {
             .enable_all()
             .build()
             .map_err(|error| OpenError::new(format!("no thread for the object store: {error}")))?;
-        let Settings { builder, connection, content_connection, location } = settings;
-        let (bucket_url, region, is_signed) = bucket_url(&builder, &location.bucket);
+        let Settings { account, connection, content_connection, location } = settings;
         let (answers, patience) = (Arc::<Answers>::default(), options.patience);
-        let connector =
-            WatchedConnector { answers: Arc::clone(&answers), address: bucket_url.as_str().into(), patience };
-        let builder = builder.with_http_connector(connector.clone());
+        let address = account.address(&location.bucket);
+        let connector = WatchedConnector { answers: Arc::clone(&answers), address: address.as_str().into(), patience };
         let opened = |error: object_store::Error| OpenError::new(error.to_string());
         let entered = runtime.enter();
-        let s3 = builder.clone().build().map_err(opened)?;
-        let http = connector.connect(&connection).map_err(opened)?;
-        let content_s3 = builder.with_client_options(content_connection.clone()).build().map_err(opened)?;
-        let content_http = connector.connect(&content_connection).map_err(opened)?;
+        let signer = account.signer(&connector, &connection)?;
+        let service = match account {
+            Account::S3(builder) => {
+                let builder = builder.with_http_connector(connector.clone());
+                let store = builder.clone().with_client_options(connection.clone()).build().map_err(opened)?;
+                let content_store = builder.with_client_options(content_connection.clone()).build().map_err(opened)?;
+                Service::S3(S3 { store, content_store })
+            }
+            Account::Azure(_) => Service::Azure,
+        };
+        let requests = Requests {
+            http: connector.connect(&connection).map_err(opened)?,
+            content_http: connector.connect(&content_connection).map_err(opened)?,
+            address,
+            signer,
+            answers: Arc::clone(&answers),
+            patience,
+            first_patience: options.first_patience,
+        };
         drop(entered);
+        // Azure takes lists of other requests, each signed by itself, which spares little.
+        let takes_lists = AtomicBool::new(matches!(service, Service::S3(_)));
         Ok(Self {
-            s3,
-            http,
-            content_s3,
-            content_http,
-            bucket_url,
-            region,
-            is_signed,
+            service,
+            requests,
             bucket: location.bucket,
             keys: Keys::new(&location.prefix),
             options,
             conditions: OnceCell::new(),
             answers,
-            takes_lists: AtomicBool::new(true),
+            takes_lists,
             names: AtomicUsize::new(0),
             own_fence: OwnFence::default(),
             runtime: Background(Some(runtime)),
         })
+    }
+
+    /// Refuses a bucket whose keys are not what they are elsewhere.
+    pub(crate) async fn refuse_hierarchy(&self) -> StoreResult<()> {
+        match self.service.azure(&self.requests) {
+            Some(azure) if azure.is_hierarchical().await => Err(Failure::new(ErrorCode::Unsupported).because(
+                "the account has a hierarchical namespace, which is not supported: serve a container of an account without one",
+            )),
+            _ => Ok(()),
+        }
     }
 
     /// Waits for requests on the caller's thread.
@@ -134,28 +136,39 @@ impl Client {
         self.runtime.0.as_ref().map(|runtime| Task(runtime.spawn(requests)))
     }
 
-    /// Tells what a key has; `None` if that is nothing.
-    pub(crate) async fn head(&self, key: &str) -> StoreResult<Option<Head>> {
-        let options = GetOptions { head: true, ..GetOptions::default() };
-        let answer = self.s3.get_opts(&object_path(key)?, options).await;
-        absent_is_none(answer.map(|result| Head::of(&result)).map_err(|error| failure(&error)))
+    /// Makes a request that the crate of object stores does not have, as often as it takes within the patience of the
+    /// store. It has to be one that may be made twice.
+    pub(crate) async fn ask(
+        &self,
+        method: &'static str,
+        key: Option<&str>,
+        query: Query,
+        headers: &[(String, String)],
+    ) -> StoreResult<Bytes> {
+        let is_slow = headers.iter().any(|(name, _)| name == "x-amz-copy-source");
+        let ask = Ask { headers: headers.to_owned(), is_slow, ..Ask::new(method, key, query) };
+        Ok(self.requests.make(ask).await?.body)
     }
 
-    /// Begins to read a part of an object, which has to have a tag if one is given.
-    pub(crate) async fn get(&self, key: &str, range: Option<Range<u64>>, etag: Option<&str>) -> StoreResult<GetResult> {
-        let options = GetOptions {
-            if_match: etag.map(str::to_owned),
-            range: range.map(GetRange::Bounded),
-            ..GetOptions::default()
-        };
-        self.s3.get_opts(&object_path(key)?, options).await.map_err(|error| failure(&error))
+    /// Tells what a key has; `None` if that is nothing.
+    pub(crate) async fn head(&self, key: &str) -> StoreResult<Option<Head>> {
+        absent_is_none(match &self.service {
+            Service::S3(s3) => s3.head(key).await,
+            Service::Azure => Azure(&self.requests).head(key).await,
+        })
+    }
+
+    /// Reads an object, or a part of it as far as there is one. It has to have a tag if one is given.
+    pub(crate) async fn get(&self, key: &str, range: Option<Range<u64>>, etag: Option<&str>) -> StoreResult<Got> {
+        match &self.service {
+            Service::S3(s3) => s3.get(key, range, etag).await,
+            Service::Azure => Azure(&self.requests).get(key, range, etag).await,
+        }
     }
 
     /// Reads a small object whole; `None` if there is none.
     pub(crate) async fn read(&self, key: &str) -> StoreResult<Option<(Bytes, Head)>> {
-        let Some(result) = absent_is_none(self.get(key, None, None).await)? else { return Ok(None) };
-        let head = Head::of(&result);
-        let bytes = result.bytes().await.map_err(|error| failure(&error))?;
+        let Some(Got { head, bytes }) = absent_is_none(self.get(key, None, None).await)? else { return Ok(None) };
         if bytes.len() as u64 != head.size {
             return Err(wrong("an object of another length than it was said to have"));
         }
@@ -190,16 +203,10 @@ impl Client {
         metadata: &Metadata,
         condition: Condition,
     ) -> StoreResult<String> {
-        let mode = match condition {
-            Condition::None => PutMode::Overwrite,
-            Condition::Absent => PutMode::Create,
-            Condition::Etag(etag) => PutMode::Update(UpdateVersion { e_tag: Some(etag), version: None }),
-        };
-        let attributes = metadata.attributes(key.ends_with('/'));
-        let options = PutOptions { mode, attributes, ..PutOptions::default() };
-        let s3 = if content.content_length() > LITTLE_BYTES { &self.content_s3 } else { &self.s3 };
-        let stored = s3.put_opts(&object_path(key)?, content, options).await;
-        Ok(stored.map_err(|error| failure(&error))?.e_tag.unwrap_or_default())
+        match &self.service {
+            Service::S3(s3) => s3.put(key, content, metadata, condition).await,
+            Service::Azure => Azure(&self.requests).put(key, content.into(), metadata, &condition).await,
+        }
     }
 
     /// Removes an object. One that is not there is removed.
@@ -232,8 +239,10 @@ impl Client {
     }
 
     pub(crate) async fn begin_upload(&self, key: &str, metadata: &Metadata) -> StoreResult<String> {
-        let options = PutMultipartOptions { attributes: metadata.attributes(false), ..PutMultipartOptions::default() };
-        self.s3.create_multipart_opts(&object_path(key)?, options).await.map_err(|error| failure(&error))
+        match &self.service {
+            Service::S3(s3) => s3.begin_upload(key, metadata).await,
+            Service::Azure => Ok(upload_number()),
+        }
     }
 
     /// Uploads a part, and returns its tag.
@@ -244,16 +253,18 @@ impl Client {
         index: usize,
         content: PutPayload,
     ) -> StoreResult<String> {
-        let part = self.content_s3.put_part(&object_path(key)?, &upload.to_owned(), index, content).await;
-        Ok(part.map_err(|error| failure(&error))?.content_id)
+        match &self.service {
+            Service::S3(s3) => s3.put_part(key, upload, index, content).await,
+            Service::Azure => Azure(&self.requests).put_block(key, upload, index, content.into()).await,
+        }
     }
 
     /// Gives up an upload. One that is not there is given up.
     pub(crate) async fn abort_upload(&self, key: &str, upload: &str) -> StoreResult<()> {
-        let aborted = self.s3.abort_multipart(&object_path(key)?, &upload.to_owned()).await;
-        match aborted.map_err(|error| failure(&error)) {
-            Err(failure) if matches!(failure.code, ErrorCode::NotFound | ErrorCode::PartialChanged) => Ok(()),
-            aborted => aborted,
+        match &self.service {
+            Service::S3(s3) => s3.abort_upload(key, upload).await,
+            // The service forgets by itself what waits at the name of a blob.
+            Service::Azure => Ok(()),
         }
     }
 }
@@ -278,23 +289,6 @@ impl<T> Task<T> {
 impl<T> Drop for Task<T> {
     fn drop(&mut self) {
         self.0.abort();
-    }
-}
-
-impl Head {
-    /// Reports whether it is still the same object.
-    pub(crate) fn is_same(&self, other: &Self) -> bool {
-        (self.size, self.stored, &self.etag, &self.metadata) == (other.size, other.stored, &other.etag, &other.metadata)
-    }
-
-    pub(crate) fn of(result: &GetResult) -> Self {
-        let stored = result.meta.last_modified;
-        Self {
-            size: result.meta.size,
-            stored: Timestamp::new(stored.timestamp(), 0),
-            etag: result.meta.e_tag.clone().unwrap_or_default(),
-            metadata: Metadata::of(&result.attributes),
-        }
     }
 }
 

@@ -1,10 +1,12 @@
 //! Copies that the service makes by itself: of files, and of files onto themselves with other metadata.
 
 use super::asking::{Query, encode};
-use super::client::{Client, Head};
+use super::client::Client;
+use super::conditions::Condition;
 use super::end::End;
 use super::errors::wrong;
-use super::list::Object;
+use super::head::Head;
+use super::listing::Object;
 use super::metadata::Metadata;
 use futures_util::{StreamExt, TryStreamExt};
 use remofile::protocol::wire::ErrorCode;
@@ -23,6 +25,9 @@ struct PartCopied {
 impl Client {
     /// Copies an object with all that is kept beside it, which has to be the one that was listed.
     pub(crate) async fn copy_as_it_is(&self, from: &str, object: &Object, to: &str) -> StoreResult<()> {
+        if let Some(azure) = self.service.azure(&self.requests) {
+            return self.fenced(azure.copy(from, &object.etag, to, None)).await;
+        }
         if object.size > self.options.most_copied {
             // A copy in parts is a new object, which is told what the old one has beside it.
             let head = self.head(from).await?.ok_or(ErrorCode::NotFound)?;
@@ -44,6 +49,9 @@ impl Client {
 
     /// Copies an object, which has to be the one that was looked at.
     pub(crate) async fn copy(&self, from: &str, head: &Head, to: &str, metadata: &Metadata) -> StoreResult<()> {
+        if let Some(azure) = self.service.azure(&self.requests) {
+            return self.fenced(azure.copy_with(from, head, to, metadata)).await;
+        }
         let mut headers = self.copy_headers(from, &head.etag);
         if head.size > self.options.most_copied {
             return self.copy_parts(headers, head.size, to, metadata).await;
@@ -78,7 +86,8 @@ impl Client {
             });
             let parts = futures_util::stream::iter(parts).buffered(self.options.parallel_parts.max(1));
             let parts = parts.try_collect().await?;
-            let end = End { key: to, upload: &upload, before: before.as_ref(), bytes: size, metadata };
+            let condition = Condition::None;
+            let end = End { key: to, upload: &upload, before: before.as_ref(), condition, bytes: size, metadata };
             self.end_upload(end, parts).await
         };
         let outcome = copied.await;

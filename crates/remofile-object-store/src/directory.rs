@@ -1,10 +1,10 @@
 //! Directories that files are staged in: what is known of their names, and where a file is gone on with.
 
-use super::cache::Remembered;
-use super::client::{Head, Task};
+use super::client::Task;
+use super::head::Head;
 use super::hex::hex;
 use super::keys::refuse_own;
-use super::metadata::Metadata;
+use super::metadata::{Metadata, Remembered};
 use super::names::Names;
 use super::record::{Record, SourceVersion};
 use super::staged::{BucketStaged, MOST_OBJECT_BYTES, directory_in_the_way, is_worth_keeping, least_part};

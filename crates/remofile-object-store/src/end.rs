@@ -1,11 +1,12 @@
 //! The ends of uploads in parts, of which the service makes objects.
 
-use super::client::{Client, Head};
-use super::errors::failure;
-use super::keys::object_path;
+use super::client::Client;
+use super::conditions::Condition;
+use super::head::Head;
 use super::metadata::Metadata;
-use object_store::multipart::{MultipartStore, PartId};
-use remofile::protocol::wire::ErrorCode;
+use super::service::Service;
+use super::service::azure::container::Azure;
+use remofile::protocol::wire::{ErrorCode, Failure};
 use remofile::store::StoreResult;
 
 /// An upload whose parts are all there, and the object that it becomes.
@@ -14,6 +15,8 @@ pub(crate) struct End<'a> {
     pub(crate) upload: &'a str,
     /// The object that has the key until then.
     pub(crate) before: Option<&'a Head>,
+    /// The condition of the end, for services that have any there.
+    pub(crate) condition: Condition,
     pub(crate) bytes: u64,
     pub(crate) metadata: &'a Metadata,
 }
@@ -21,13 +24,18 @@ pub(crate) struct End<'a> {
 impl Client {
     /// Makes an object of the parts of an upload.
     pub(crate) async fn end_upload(&self, end: End<'_>, parts: Vec<String>) -> StoreResult<()> {
-        let parts = parts.into_iter().map(|content_id| PartId { content_id }).collect();
-        let (path, upload) = (object_path(end.key)?, end.upload.to_owned());
-        let ended = self.content_s3.complete_multipart(&path, &upload, parts);
-        let ended = self.fenced(async { ended.await.map(drop).map_err(|error| failure(&error)) }).await;
+        let ended = self.fenced(async {
+            match &self.service {
+                Service::S3(s3) => s3.end_upload(end.key, end.upload, parts).await,
+                Service::Azure => {
+                    Azure(&self.requests).put_block_list(end.key, &parts, end.metadata, &end.condition).await.map(drop)
+                }
+            }
+        });
+        let ended = ended.await;
         match ended {
-            // If the answer is lost, the service is asked again, and does not know any more what it has ended.
-            Err(failure) if failure.code == ErrorCode::PartialChanged => {
+            // If the answer is lost, the service is asked again, and does not know any more what it has ended, or finds it in the way.
+            Err(failure) if may_be_ended(&failure) => {
                 let there = self.head(end.key).await?;
                 let is_ended = there.is_some_and(|there| end.has_become(&there));
                 if is_ended { Ok(()) } else { Err(failure) }
@@ -35,6 +43,10 @@ impl Client {
             ended => ended,
         }
     }
+}
+
+fn may_be_ended(failure: &Failure) -> bool {
+    matches!(failure.code, ErrorCode::PartialChanged | ErrorCode::AlreadyExists | ErrorCode::SourceChanged)
 }
 
 impl End<'_> {

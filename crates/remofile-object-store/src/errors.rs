@@ -1,5 +1,6 @@
 //! The errors of a service in our words. Its own are in the log.
 
+use super::service::azure::errors as azure;
 use object_store::Error;
 use remofile::protocol::wire::{ErrorCode, Failure};
 
@@ -26,6 +27,11 @@ pub(crate) fn is_passing(status: u16) -> bool {
     matches!(status, 429 | 500..=599) && status != 501
 }
 
+/// Reports whether that is so for an error with this code, whatever its status: blocks of one blob that are sent at once may be refused.
+pub(crate) fn is_passing_code(code: &str) -> bool {
+    matches!(code, "InvalidBlobOrBlock" | "OperationTimedOut")
+}
+
 /// Returns the failure of a service that did what no service does.
 pub(crate) fn wrong(what: &str) -> Failure {
     tracing::warn!(what, "the object store gave an answer that makes no sense");
@@ -39,16 +45,22 @@ pub(crate) fn silent() -> Failure {
 }
 
 /// Returns the failure of a server that has nothing to sign its requests with.
-pub(crate) fn no_credentials() -> Failure {
-    Failure::new(ErrorCode::PermissionDenied).because(NO_CREDENTIALS)
+pub(crate) fn no_credentials(is_azure: bool) -> Failure {
+    let why = if is_azure { azure::NO_CREDENTIALS } else { NO_CREDENTIALS };
+    Failure::new(ErrorCode::PermissionDenied).because(why)
+}
+
+/// Returns the failure of a request that cannot be made.
+pub(crate) fn malformed() -> Failure {
+    Failure::new(ErrorCode::BadRequest).because("the object store cannot be asked for that")
 }
 
 pub(crate) const NO_CREDENTIALS: &str = "there are no credentials for the object store: set AWS_ACCESS_KEY_ID and \
      AWS_SECRET_ACCESS_KEY, or AWS_PROFILE to a profile of ~/.aws/credentials that has them";
 
-/// Returns the failure of an answer with a status that is no success, and the words to be logged.
-pub(crate) fn refused(status: u16, body: &[u8]) -> (Failure, String) {
-    let words = format!("{status} : {}", String::from_utf8_lossy(body.get(..body.len().min(4096)).unwrap_or(body)));
+/// Returns the failure of an answer with a status that is no success, and the words to be logged. The code may be in a header.
+pub(crate) fn refused(status: u16, body: &str, code: Option<&str>) -> (Failure, String) {
+    let words = format!("{status} : {body}");
     let by_status = match status {
         404 => ErrorCode::NotFound.into(),
         409 | 412 => ErrorCode::SourceChanged.into(),
@@ -57,7 +69,8 @@ pub(crate) fn refused(status: u16, body: &[u8]) -> (Failure, String) {
         507 => Failure::new(ErrorCode::NoSpace).because("the object store has no room left"),
         _ => by_words(&words),
     };
-    (by_code(service_code(&words), &words).unwrap_or(by_status), said(&words))
+    let said = if body.is_empty() { format!("{status} : {}", code.unwrap_or("no words")) } else { said(&words) };
+    (by_code(code, &words).unwrap_or(by_status), said)
 }
 
 fn told(error: &Error) -> Failure {
@@ -136,7 +149,7 @@ fn by_code(code: Option<&str>, words: &str) -> Option<Failure> {
         "NotImplemented" => Some(unsupported()),
         // Google's service takes no list of keys to be removed, and understands something else.
         "InvalidArgument" if words.contains("Cannot create buckets using a POST") => Some(unsupported()),
-        _ => None,
+        code => azure::by_code(code, words),
     }
 }
 

@@ -6,47 +6,9 @@
 use super::asking::Query;
 use super::client::Client;
 use super::errors::wrong;
-use jiff::Timestamp as Instant;
-use remofile::protocol::wire::Timestamp;
+use super::listing::{Item, ListRequest, Object, Page, decoded, time_of};
 use remofile::store::StoreResult;
 use serde::Deserialize;
-
-/// The part of a bucket that is listed.
-#[derive(Debug, Clone, Default)]
-pub(crate) struct ListRequest {
-    /// The prefix of all keys.
-    pub(crate) prefix: String,
-    /// True if what is in directories is left out, and only their names are told.
-    pub(crate) is_flat: bool,
-    /// The key behind which it begins.
-    pub(crate) after: Option<String>,
-    /// Keys at most; `None` for as many as the service likes to give.
-    pub(crate) most: Option<usize>,
-}
-
-/// Some keys, in the order of the service: that of their bytes.
-#[derive(Debug)]
-pub(crate) struct Page {
-    pub(crate) items: Vec<Item>,
-    /// The place at which the next page begins; `None` at the end.
-    pub(crate) next: Option<String>,
-}
-
-/// A key in a listing.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Item {
-    pub(crate) key: String,
-    /// The object; `None` for a directory in a listing that leaves its contents out.
-    pub(crate) object: Option<Object>,
-}
-
-/// The facts that a listing tells of an object.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub(crate) struct Object {
-    pub(crate) size: u64,
-    pub(crate) stored: Timestamp,
-    pub(crate) etag: String,
-}
 
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
@@ -82,6 +44,9 @@ struct CommonPrefix {
 impl Client {
     /// Lists one page.
     pub(crate) async fn list(&self, request: &ListRequest, token: Option<&str>) -> StoreResult<Page> {
+        if let Some(azure) = self.service.azure(&self.requests) {
+            return azure.list(request, token).await;
+        }
         let mut query: Query = vec![("list-type", "2".to_owned()), ("encoding-type", "url".to_owned())];
         query.push(("prefix", request.prefix.clone()));
         if request.is_flat {
@@ -114,10 +79,10 @@ fn page(answer: &[u8]) -> StoreResult<Page> {
             stored: time_of(&contents.last_modified).ok_or_else(|| wrong("a time that is none"))?,
             etag: contents.e_tag.unwrap_or_default(),
         };
-        Ok(Item { key: plain(contents.key), object: Some(object) })
+        Ok(Item { key: plain(contents.key), object: Some(object), told: None })
     };
     let mut items = answer.contents.into_iter().map(object).collect::<StoreResult<Vec<_>>>()?;
-    let directory = |directory: CommonPrefix| Item { key: plain(directory.prefix), object: None };
+    let directory = |directory: CommonPrefix| Item { key: plain(directory.prefix), object: None, told: None };
     items.extend(answer.common_prefixes.into_iter().map(directory));
     items.sort_by(|one, other| one.key.as_bytes().cmp(other.key.as_bytes()));
     let next = answer.next_continuation_token.filter(|_| answer.is_truncated);
@@ -128,39 +93,10 @@ fn page(answer: &[u8]) -> StoreResult<Page> {
     Ok(Page { items, next })
 }
 
-/// Reads the time of an object, in whole seconds: other answers have no more.
-pub(crate) fn time_of(text: &str) -> Option<Timestamp> {
-    let instant: Instant = text.parse().ok()?;
-    Some(Timestamp::new(instant.as_second(), 0))
-}
-
-/// Undoes the encoding that services use for keys in listings: that of forms, so a plus is a space.
-fn decoded(text: &str) -> String {
-    let mut bytes = Vec::with_capacity(text.len());
-    let mut rest = text.as_bytes();
-    while let [first, after @ ..] = rest {
-        let digit = |byte: &u8| char::from(*byte).to_digit(16).and_then(|digit| u8::try_from(digit).ok());
-        rest = match (first, after) {
-            (b'%', [high, low, after @ ..]) if digit(high).is_some() && digit(low).is_some() => {
-                bytes.extend(digit(high).zip(digit(low)).map(|(high, low)| high * 16 + low));
-                after
-            }
-            (b'+', after) => {
-                bytes.push(b' ');
-                after
-            }
-            (byte, after) => {
-                bytes.push(*byte);
-                after
-            }
-        };
-    }
-    String::from_utf8_lossy(&bytes).into_owned()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use remofile::protocol::wire::Timestamp;
 
     #[test]
     fn a_listing_is_read_with_all_its_keys() {
@@ -170,9 +106,9 @@ mod tests {
              <CommonPrefixes><Prefix>p/a/</Prefix></CommonPrefixes></ListBucketResult>";
         let page = page(answer.as_bytes()).unwrap();
         assert_eq!(page.next.as_deref(), Some("abc"));
-        assert_eq!(page.items[0], Item { key: "p/a/".to_owned(), object: None });
+        assert_eq!(page.items[0], Item { key: "p/a/".to_owned(), object: None, told: None });
         let object = Object { size: 5, stored: Timestamp::new(1_700_000_000, 0), etag: "\"e\"".to_owned() };
-        assert_eq!(page.items[1], Item { key: "p/b\n +".to_owned(), object: Some(object) });
+        assert_eq!(page.items[1], Item { key: "p/b\n +".to_owned(), object: Some(object), told: None });
     }
 
     #[test]

@@ -1,11 +1,24 @@
-//! The place of a store: a bucket and a prefix in it.
+//! The place of a store: a service, a bucket and a prefix in it.
 
 use std::fmt::{self, Display, Formatter};
 use std::str::FromStr;
 
+/// A kind of service.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ServiceKind {
+    /// One that has Amazon's interface: `s3://`.
+    S3,
+    /// Google's, by its interface for S3 clients: `gs://`.
+    Google,
+    /// Azure's storage of blobs, whose buckets are called containers: `az://`.
+    Azure,
+}
+
 /// A bucket of a service, and the part of it that is served.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Location {
+    /// The service that has the bucket.
+    pub service: ServiceKind,
     /// Name of the bucket.
     pub bucket: String,
     /// The prefix of all keys: empty, or ends with a slash.
@@ -35,22 +48,19 @@ impl FromStr for Location {
         let Some((scheme, rest)) = text.split_once("://") else {
             return invalid("is no place of a bucket: write s3://BUCKET/PREFIX");
         };
-        match scheme {
-            "s3" => {}
-            "gs" | "gcs" => {
+        let service = match scheme {
+            "s3" => ServiceKind::S3,
+            "gs" | "gcs" => ServiceKind::Google,
+            "az" | "azure" | "azureblob" => ServiceKind::Azure,
+            "abfs" | "abfss" | "wasb" | "wasbs" => {
+                return invalid("is no place that can be served: write az://CONTAINER/PREFIX");
+            }
+            _ => {
                 return invalid(
-                    "is not supported: Google's service has an interface for S3 clients, as \
-                     's3://BUCKET/PREFIX --endpoint https://storage.googleapis.com' with an HMAC key",
+                    "is no place that can be served: name a directory, or s3://BUCKET/PREFIX, az://CONTAINER/PREFIX or gs://BUCKET/PREFIX",
                 );
             }
-            "az" | "azure" | "abfs" | "abfss" => {
-                return invalid(
-                    "is not supported: Azure has no interface for S3 clients, so a gateway has to stand before it, which \
-                     's3://BUCKET/PREFIX --endpoint URL' names",
-                );
-            }
-            _ => return invalid("is no place that can be served: name a directory, or s3://BUCKET/PREFIX"),
-        }
+        };
         let (bucket, prefix) = rest.split_once('/').unwrap_or((rest, ""));
         if bucket.is_empty() {
             return invalid("names no bucket: write s3://BUCKET/PREFIX");
@@ -64,13 +74,18 @@ impl FromStr for Location {
             return invalid("has a prefix that is no path: leave out empty names, '.', '..' and control characters");
         }
         let prefix = if prefix.is_empty() { String::new() } else { format!("{prefix}/") };
-        Ok(Self { bucket: bucket.to_owned(), prefix })
+        Ok(Self { service, bucket: bucket.to_owned(), prefix })
     }
 }
 
 impl Display for Location {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
-        write!(f, "s3://{}/{}", self.bucket, self.prefix)
+        let scheme = match self.service {
+            ServiceKind::S3 => "s3",
+            ServiceKind::Google => "gs",
+            ServiceKind::Azure => "az",
+        };
+        write!(f, "{scheme}://{}/{}", self.bucket, self.prefix)
     }
 }
 
@@ -94,7 +109,10 @@ mod tests {
         assert_eq!(place("s3://bucket/"), of("bucket", ""));
         assert_eq!(place("s3://my-bucket.1/a/b"), of("my-bucket.1", "a/b/"));
         assert_eq!(place("s3://bucket/a/b//"), of("bucket", "a/b/"));
-        assert_eq!("s3://bucket/a".parse::<Location>().unwrap().to_string(), "s3://bucket/a/");
+        for (text, service) in [("s3", ServiceKind::S3), ("gs", ServiceKind::Google), ("az", ServiceKind::Azure)] {
+            let place: Location = format!("{text}://bucket/a").parse().unwrap();
+            assert_eq!((place.service, place.to_string()), (service, format!("{text}://bucket/a/")));
+        }
     }
 
     #[test]
@@ -105,8 +123,8 @@ mod tests {
             ("s3://a b/", "not valid"),
             ("s3://b/a//c", "no path"),
             ("s3://b/../c", "no path"),
-            ("gs://b/c", "'s3://BUCKET/PREFIX --endpoint https://storage.googleapis.com'"),
-            ("az://b/c", "a gateway has to stand before it"),
+            ("az://", "names no bucket"),
+            ("abfss://b/c", "write az://CONTAINER/PREFIX"),
             ("http://b/c", "no place that can be served"),
             ("/srv", "no place of a bucket"),
         ] {

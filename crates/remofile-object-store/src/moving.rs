@@ -3,9 +3,9 @@
 //! Other tools may write to what is moved meanwhile. So nothing is removed but what was looked at just before, and is what was
 //! copied; what is not is copied again.
 
-use super::client::Head;
+use super::head::Head;
 use super::keys::{object_path, shown};
-use super::list::{ListRequest, Object};
+use super::listing::{ListRequest, Object};
 use super::removal::remove_all;
 use super::store::Bucket;
 use futures_util::StreamExt;
@@ -173,8 +173,8 @@ impl DirectoryMove<'_> {
         let (mut is_over, mut token) = (true, None);
         loop {
             let page = bucket.client.list(&request, token.as_deref()).await?;
-            // Behind a page without keys only the service knows how to go on.
-            token = page.next.clone().filter(|_| page.items.is_empty());
+            // Behind a page without keys only the service knows how to go on, and some know it alone.
+            token = page.next.clone().filter(|_| page.items.is_empty() || !bucket.client.service.lists_behind_keys());
             request.after = page.items.last().map(|item| item.key.clone()).or(request.after);
             let (mut same, mut others) = (Vec::new(), Vec::new());
             for (key, object) in page.items.into_iter().filter_map(|item| Some((item.key, item.object?))) {

@@ -1,7 +1,7 @@
 //! The names in a directory, as far as they are known: many files that go there need no look each.
 
 use super::client::Client;
-use super::list::ListRequest;
+use super::listing::ListRequest;
 use remofile::store::StoreResult;
 use std::collections::HashSet;
 use std::sync::atomic::Ordering;

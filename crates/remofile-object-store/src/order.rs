@@ -6,8 +6,9 @@
 //! wait, the service is asked for that directory, and it is listed at once.
 
 use super::client::{Client, Task};
+use super::errors::wrong;
 use super::keys::compare;
-use super::list::{Item, ListRequest, Page};
+use super::listing::{Item, ListRequest, Page};
 use remofile::store::StoreResult;
 use std::cmp::Ordering;
 use std::collections::{BTreeSet, HashSet, VecDeque};
@@ -117,6 +118,7 @@ impl Ordered {
             }
             match self.take().await? {
                 Some(item) => {
+                    self.refuse_disorder(&item)?;
                     self.last = Some(item.key.clone());
                     self.waiting.insert(Ranked(item));
                 }
@@ -125,6 +127,16 @@ impl Ordered {
                     None => return Ok(None),
                 },
             }
+        }
+    }
+
+    /// Refuses a key that should have come before. Nobody has promised that Azure lists keys by their bytes, and whoever compares two
+    /// trees would take one that comes late for a new one.
+    fn refuse_disorder(&self, item: &Item) -> StoreResult<()> {
+        let is_late = self.last.as_ref().is_some_and(|last| item.key.as_bytes() < last.as_bytes());
+        match is_late && !self.client.service.lists_behind_keys() {
+            true => Err(wrong("names in another order than that of their bytes")),
+            false => Ok(()),
         }
     }
 
@@ -157,7 +169,7 @@ impl Ordered {
                 continue;
             }
             if self.request.is_flat {
-                return Ok(Some(Item { key: prefix, object: None }));
+                return Ok(Some(Item { key: prefix, object: None, told: None }));
             }
             let request = ListRequest { prefix, after: None, ..self.request.clone() };
             self.inner = Some(Box::new(Self::new(&self.client, request, self.most_waiting)));
@@ -172,7 +184,11 @@ impl Ordered {
             match self.page.pop_front() {
                 Some(item) => match self.given_before(&item.key) {
                     None => return Ok(Some(item)),
-                    Some(stem) if self.page.is_empty() && !matches!(self.next, NextPage::None) => {
+                    Some(stem)
+                        if self.page.is_empty()
+                            && !matches!(self.next, NextPage::None)
+                            && self.client.service.lists_behind_keys() =>
+                    {
                         let after = Some(format!("{stem}/{LAST}"));
                         // The rest of that directory is not even read. What is behind even that comes page by page.
                         if self.request.after != after {

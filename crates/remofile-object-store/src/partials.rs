@@ -4,8 +4,9 @@ use super::asking::Query;
 use super::client::Client;
 use super::errors::wrong;
 use super::keys::path_of;
-use super::list::{Item, ListRequest, time_of};
-use super::record::{Part, Record, TAIL};
+use super::listing::{Item, ListRequest, time_of};
+use super::part::Part;
+use super::record::{Record, TAIL};
 use super::store::{Bucket, BucketStore};
 use futures_util::StreamExt;
 use remofile::protocol::path::RemotePath;
@@ -61,6 +62,9 @@ struct ListedUpload {
 impl Client {
     /// Returns the parts that the service has of an upload; none of one that it does not know, or if it tells none.
     pub(crate) async fn parts(&self, key: &str, upload: &str) -> StoreResult<HashSet<Part>> {
+        if let Some(azure) = self.service.azure(&self.requests) {
+            return azure.waiting_blocks(key).await;
+        }
         let mut parts = HashSet::new();
         let mut after: Option<String> = None;
         loop {
@@ -83,6 +87,10 @@ impl Client {
 
     /// Returns some uploads that were begun below the prefix; none if the service tells none.
     async fn uploads(&self) -> StoreResult<Vec<ListedUpload>> {
+        if self.service.azure(&self.requests).is_some() {
+            // The service forgets by itself what nobody ends.
+            return Ok(Vec::new());
+        }
         let prefix = self.keys.directory(&RemotePath::root());
         let answer = match self.ask("GET", None, vec![("uploads", String::new()), ("prefix", prefix)], &[]).await {
             Err(failure) if failure.code == ErrorCode::Unsupported => return Ok(Vec::new()),
@@ -103,7 +111,7 @@ impl Bucket {
         let (mut records, mut token) = (Vec::new(), None);
         loop {
             let page = self.client.list(&request, token.as_deref()).await?;
-            for Item { key, object } in page.items {
+            for Item { key, object, .. } in page.items {
                 let name = key.strip_prefix(&prefix).filter(|name| !name.is_empty());
                 records.extend(name.zip(object).map(|(name, object)| (name.to_owned(), object.stored)));
             }

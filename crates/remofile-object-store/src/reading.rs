@@ -1,8 +1,8 @@
 //! The store for those who read.
 
-use super::cache::Remembered;
 use super::client::{Client, Task};
 use super::keys::refuse_own;
+use super::metadata::Remembered;
 use super::source::{BucketSource, FIRST_BYTES};
 use super::store::{BucketStore, directory_entry, entry_of};
 use super::walk::BucketWalk;

@@ -5,6 +5,7 @@
 //! `.remofile/uploads/NAME.tail`. There is one for each path and owner, since later uploads to it begin anew or go on.
 
 use super::hex::{hex, unhex};
+use super::part::Part;
 use super::store::Bucket;
 use remofile::protocol::digest::digest;
 use remofile::protocol::path::RemotePath;
@@ -42,13 +43,6 @@ pub(crate) struct SourceVersion {
     pub(crate) size: u64,
     pub(crate) seconds: i64,
     pub(crate) nanoseconds: u32,
-}
-
-/// A part that the service has.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
-pub(crate) struct Part {
-    pub(crate) etag: String,
-    pub(crate) bytes: u64,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

@@ -2,7 +2,8 @@
 
 use super::client::{Client, can_be_named};
 use super::keys::{object_path, path_of, shown};
-use super::list::{Item, ListRequest};
+use super::listing::{Item, ListRequest};
+use super::service::Service;
 use super::store::Bucket;
 use futures_util::StreamExt;
 use remofile::protocol::path::RemotePath;
@@ -26,6 +27,8 @@ pub(crate) struct BucketRemoval {
     directory: String,
     /// Keys up to here are gone, or stay.
     after: Option<String>,
+    /// The place behind them, where only the service knows how to go on.
+    token: Option<String>,
     /// The failure for the first object that is another tool's, and stays.
     left: Option<Failure>,
 }
@@ -50,6 +53,7 @@ impl BucketRemoval {
             bytes: 0,
             directory: bucket.client.keys.directory(path),
             after: None,
+            token: None,
             left: None,
         })
     }
@@ -67,7 +71,8 @@ impl BucketRemoval {
     async fn remove_page(&mut self) -> StoreResult<RemovalProgress> {
         let prefix = self.bucket.client.keys.directory(&self.path);
         let request = ListRequest { prefix: prefix.clone(), after: self.after.clone(), ..ListRequest::default() };
-        let page = self.bucket.client.list(&request, None).await?;
+        let page = self.bucket.client.list(&request, self.token.as_deref()).await?;
+        self.token = page.next.clone().filter(|_| !self.bucket.client.service.lists_behind_keys());
         let mut items = Vec::new();
         for item in page.items {
             self.after = Some(item.key.clone());
@@ -173,9 +178,10 @@ pub(crate) async fn remove_all<'k>(
 
 /// Removes keys by lists of them.
 async fn remove_listed(client: &Client, listed: &[(usize, &String)], mut gone: impl FnMut(usize)) -> StoreResult<()> {
+    let Service::S3(s3) = &client.service else { return Err(ErrorCode::Unsupported.into()) };
     let paths: Vec<_> = listed.iter().map(|(_, key)| object_path(key)).collect::<StoreResult<_>>()?;
     let paths = futures_util::stream::iter(paths.into_iter().map(Ok)).boxed();
-    let mut removed = object_store::ObjectStore::delete_stream(&client.s3, paths);
+    let mut removed = object_store::ObjectStore::delete_stream(&s3.store, paths);
     let (mut numbers, mut failed) = (listed.iter().map(|(number, _)| *number), Ok(()));
     while let Some(outcome) = removed.next().await {
         let number = numbers.next();

@@ -1,8 +1,12 @@
 //! The address of the service and the credentials for it, from the variables and files that all tools read.
 
 use super::errors::NO_CREDENTIALS;
-use super::location::Location;
+use super::location::{Location, ServiceKind};
 use super::options::{BucketOptions, FIRST_PAUSE, LONGEST_PAUSE, OpenError};
+use super::service::azure::settings::AzureAccount;
+use super::signing::Signer;
+use super::variables::{Variables, checked};
+use super::watched::WatchedConnector;
 use object_store::aws::{AmazonS3Builder, AmazonS3ConfigKey};
 use object_store::{BackoffConfig, Certificate, ClientOptions, RetryConfig};
 use std::collections::HashMap;
@@ -12,6 +16,9 @@ use std::time::Duration;
 /// The region that services have which are not Amazon's, unless told another one.
 const DEFAULT_REGION: &str = "us-east-1";
 
+/// The address of Google's service, which has an interface for S3 clients.
+const GOOGLE_ENDPOINT: &str = "https://storage.googleapis.com";
+
 /// The key of a section of services that has the address of that for S3.
 const ENDPOINT_OF_S3: &str = "s3.endpoint_url";
 
@@ -20,15 +27,18 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// Everything that requests need.
 pub(crate) struct Settings {
-    pub(crate) builder: AmazonS3Builder,
+    pub(crate) account: Account,
     pub(crate) connection: ClientOptions,
     /// The connection of requests that carry content, or have the service copy it.
     pub(crate) content_connection: ClientOptions,
     pub(crate) location: Location,
 }
 
-/// Returns a variable of the environment that is not empty.
-pub(crate) type Variables<'a> = &'a dyn Fn(&str) -> Option<String>;
+/// The service that is asked, and who asks.
+pub(crate) enum Account {
+    S3(AmazonS3Builder),
+    Azure(AzureAccount),
+}
 
 impl Settings {
     /// Reads variables and profiles.
@@ -37,6 +47,31 @@ impl Settings {
         options: &BucketOptions,
         variables: Variables<'_>,
     ) -> Result<Self, OpenError> {
+        let mut connection = ClientOptions::new()
+            // Who gives such an address means it. Keys are never sent, but sign; tokens are refused where they would be.
+            .with_allow_http(true)
+            .with_http1_only()
+            .with_connect_timeout(CONNECT_TIMEOUT)
+            .with_read_timeout(options.answer_timeout)
+            .with_timeout_disabled();
+        let account = match location.service {
+            ServiceKind::Azure => Account::Azure(AzureAccount::read(options.endpoint.as_deref(), variables)?),
+            ServiceKind::S3 | ServiceKind::Google => {
+                connection = with_certificates(connection, variables)?;
+                let backoff = BackoffConfig { init_backoff: FIRST_PAUSE, max_backoff: LONGEST_PAUSE, base: 2.0 };
+                let retry = RetryConfig { backoff, max_retries: 1000, retry_timeout: options.patience };
+                Account::S3(Self::read_s3(location, options, variables)?.with_retry(retry))
+            }
+        };
+        let content_connection = connection.clone().with_read_timeout(options.content_timeout);
+        Ok(Self { account, connection, content_connection, location: location.clone() })
+    }
+
+    fn read_s3(
+        location: &Location,
+        options: &BucketOptions,
+        variables: Variables<'_>,
+    ) -> Result<AmazonS3Builder, OpenError> {
         let mut builder = AmazonS3Builder::new().with_bucket_name(&location.bucket);
         for key in [
             AmazonS3ConfigKey::AccessKeyId,
@@ -70,17 +105,12 @@ impl Settings {
         if builder.get_config_value(&AmazonS3ConfigKey::Region).is_none() {
             builder = builder.with_region(profile.get("region").unwrap_or(DEFAULT_REGION));
         }
-        let endpoint = options.endpoint.clone();
+        let google = || (location.service == ServiceKind::Google).then(|| GOOGLE_ENDPOINT.to_owned());
+        let endpoint = options.endpoint.clone().or_else(google);
         let endpoint = endpoint.or_else(|| variables("AWS_ENDPOINT_URL_S3")).or_else(|| variables("AWS_ENDPOINT_URL"));
         let endpoint = endpoint.or_else(|| variables("AWS_ENDPOINT")).or_else(|| profile.endpoint().map(str::to_owned));
         if let Some(endpoint) = &endpoint {
-            let is_address = endpoint.starts_with("http://") || endpoint.starts_with("https://");
-            if !is_address || endpoint.chars().any(|character| character.is_control() || character == ' ') {
-                return Err(OpenError::new(format!(
-                    "the address '{endpoint}' of the service begins with neither http:// nor https://: correct '--endpoint'"
-                )));
-            }
-            builder = builder.with_endpoint(endpoint.trim_end_matches('/'));
+            builder = builder.with_endpoint(checked(endpoint)?);
         }
         refuse_half_of_credentials(variables)?;
         let is_amazon = endpoint.as_ref().is_none_or(|endpoint| endpoint.contains("amazonaws.com"));
@@ -88,28 +118,43 @@ impl Settings {
         if !is_amazon && !has_credentials(&builder) {
             return Err(OpenError::new(NO_CREDENTIALS));
         }
-        let mut connection = ClientOptions::new()
-            // Who gives such an address means it; credentials are never sent, but sign.
-            .with_allow_http(true)
-            .with_http1_only()
-            .with_connect_timeout(CONNECT_TIMEOUT)
-            .with_read_timeout(options.answer_timeout)
-            .with_timeout_disabled();
-        if let Some(path) = variables("AWS_CA_BUNDLE") {
-            let cannot = |why: String| {
-                OpenError::new(format!("the certificates in {path} (AWS_CA_BUNDLE) cannot be used: {why}"))
-            };
-            let bundle = std::fs::read_to_string(&path).map_err(|error| cannot(error.to_string()))?;
-            let certificates =
-                Certificate::from_pem_bundle(bundle.as_bytes()).map_err(|error| cannot(error.to_string()))?;
-            connection = certificates.into_iter().fold(connection, ClientOptions::with_root_certificate);
-        }
-        let backoff = BackoffConfig { init_backoff: FIRST_PAUSE, max_backoff: LONGEST_PAUSE, base: 2.0 };
-        let retry = RetryConfig { backoff, max_retries: 1000, retry_timeout: options.patience };
-        let builder = builder.with_client_options(connection.clone()).with_retry(retry);
-        let content_connection = connection.clone().with_read_timeout(options.content_timeout);
-        Ok(Self { builder, connection, content_connection, location: location.clone() })
+        Ok(builder)
     }
+}
+
+impl Account {
+    /// Returns the address of a bucket, without a slash at its end.
+    pub(crate) fn address(&self, bucket: &str) -> String {
+        match self {
+            Self::S3(builder) => bucket_url(builder, bucket).0,
+            Self::Azure(account) => format!("{}/{bucket}", account.endpoint),
+        }
+    }
+
+    /// Returns what signs the requests.
+    pub(crate) fn signer(&self, connector: &WatchedConnector, connection: &ClientOptions) -> Result<Signer, OpenError> {
+        match self {
+            Self::S3(builder) => {
+                let (_, region, is_signed) = bucket_url(builder, "");
+                let builder = builder.clone().with_http_connector(connector.clone());
+                let store = builder.with_client_options(connection.clone()).build();
+                let store = store.map_err(|error| OpenError::new(error.to_string()))?;
+                let credentials = std::sync::Arc::clone(store.credentials());
+                Ok(if is_signed { Signer::S3 { credentials, region } } else { Signer::NobodyS3 })
+            }
+            Self::Azure(account) => account.signer(connector, connection),
+        }
+    }
+}
+
+/// Has a connection trust the certificates that a variable names.
+fn with_certificates(connection: ClientOptions, variables: Variables<'_>) -> Result<ClientOptions, OpenError> {
+    let Some(path) = variables("AWS_CA_BUNDLE") else { return Ok(connection) };
+    let cannot =
+        |why: String| OpenError::new(format!("the certificates in {path} (AWS_CA_BUNDLE) cannot be used: {why}"));
+    let bundle = std::fs::read_to_string(&path).map_err(|error| cannot(error.to_string()))?;
+    let certificates = Certificate::from_pem_bundle(bundle.as_bytes()).map_err(|error| cannot(error.to_string()))?;
+    Ok(certificates.into_iter().fold(connection, ClientOptions::with_root_certificate))
 }
 
 fn refuse_half_of_credentials(variables: Variables<'_>) -> Result<(), OpenError> {
@@ -243,9 +288,17 @@ mod tests {
     use super::*;
 
     fn read_with(pairs: &[(&str, &str)]) -> Result<AmazonS3Builder, OpenError> {
+        read_at("s3://bucket/a", pairs)
+    }
+
+    fn read_at(place: &str, pairs: &[(&str, &str)]) -> Result<AmazonS3Builder, OpenError> {
         let variables = |name: &str| pairs.iter().find(|(key, _)| *key == name).map(|(_, value)| (*value).to_owned());
-        let location = "s3://bucket/a".parse().unwrap();
-        Settings::read(&location, &BucketOptions::default(), &variables).map(|settings| settings.builder)
+        let location = place.parse().unwrap();
+        let settings = Settings::read(&location, &BucketOptions::default(), &variables)?;
+        match settings.account {
+            Account::S3(builder) => Ok(builder),
+            Account::Azure(_) => panic!("another service"),
+        }
     }
 
     #[test]
@@ -290,6 +343,8 @@ mod tests {
         assert!(!url(&[("AWS_SKIP_SIGNATURE", "true")]).2);
         let missing = read_with(&[("AWS_CA_BUNDLE", "/none")]).unwrap_err().to_string();
         assert!(missing.contains("AWS_CA_BUNDLE"), "{missing}");
+        let google = read_at("gs://bucket/a", &credentials).unwrap();
+        assert_eq!(bucket_url(&google, "bucket").0, "https://storage.googleapis.com/bucket");
         let wrong = read_with(&[("AWS_ENDPOINT_URL", "localhost:9")]).unwrap_err().to_string();
         assert!(wrong.contains("--endpoint"), "{wrong}");
     }

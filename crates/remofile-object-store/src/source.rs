@@ -1,7 +1,8 @@
 //! Files of a bucket that are read: by ranges, ahead, several at once.
 
-use super::client::{Head, Task};
+use super::client::Task;
 use super::errors::wrong;
+use super::head::{Got, Head};
 use super::store::{Bucket, entry_of};
 use bytes::Bytes;
 use remofile::protocol::digest::digest;
@@ -50,14 +51,8 @@ impl BucketSource {
     pub(crate) async fn open(bucket: &Arc<Bucket>, path: &RemotePath) -> StoreResult<Self> {
         let key = bucket.client.keys.file(path);
         let (head, first) = match bucket.client.get(&key, Some(0..FIRST_BYTES), None).await {
-            Ok(result) => {
-                let (head, range) = (Head::of(&result), result.range.clone());
-                let bytes = result.bytes().await.map_err(|error| super::errors::failure(&error))?;
-                if range != (0..head.size.min(FIRST_BYTES)) || bytes.len() as u64 != range.end {
-                    return Err(wrong("another part of an object than was asked for"));
-                }
-                (head, bytes)
-            }
+            Ok(Got { head, bytes }) if bytes.len() as u64 == head.size.min(FIRST_BYTES) => (head, bytes),
+            Ok(_) => return Err(wrong("another part of an object than was asked for")),
             // An empty object has no range, which services tell in several ways.
             Err(failure) if matches!(failure.code, ErrorCode::BadRequest | ErrorCode::DiskFailure) => {
                 let head = bucket.client.head(&key).await?.ok_or(ErrorCode::NotFound)?;
@@ -105,11 +100,7 @@ impl BucketSource {
         let (bucket, key, etag, wanted) =
             (Arc::clone(&self.bucket), self.key.clone(), self.head.etag.clone(), range.clone());
         let task = self.bucket.client.spawn(async move {
-            let result = bucket.client.get(&key, Some(wanted.clone()), Some(&etag)).await.map_err(gone)?;
-            if result.range != wanted {
-                return Err(wrong("another part of an object than was asked for"));
-            }
-            let bytes = result.bytes().await.map_err(|error| super::errors::failure(&error))?;
+            let bytes = bucket.client.get(&key, Some(wanted.clone()), Some(&etag)).await.map_err(gone)?.bytes;
             match bytes.len() as u64 == wanted.end - wanted.start {
                 true => Ok(bytes),
                 false => Err(wrong("fewer bytes of an object than it has")),

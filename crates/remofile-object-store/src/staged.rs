@@ -1,10 +1,11 @@
 //! Files that are not visible yet. A small one is one request at its commit; a large one is sent in parts meanwhile, of which
 //! the commit makes an object.
 
-use super::client::{Head, Task};
+use super::client::Task;
 use super::conditions::Condition;
 use super::end::End;
 use super::errors::wrong;
+use super::head::Head;
 use super::metadata::Metadata;
 use super::names::Names;
 use super::source::BucketSource;
@@ -73,10 +74,8 @@ impl BucketStaged {
         while offset < head.size {
             let end = (offset + LEAST_PART_BYTES as u64).min(head.size);
             let client = Arc::clone(&self.bucket.client);
-            let bytes = client.wait(async {
-                let result = client.get(&key, Some(offset..end), Some(&head.etag)).await?;
-                result.bytes().await.map_err(|error| super::errors::failure(&error))
-            })?;
+            let bytes =
+                client.wait(async { Ok(client.get(&key, Some(offset..end), Some(&head.etag)).await?.bytes) })?;
             if bytes.len() as u64 != end - offset {
                 return Err(wrong("fewer bytes of an object than it has"));
             }
@@ -141,7 +140,7 @@ impl BucketStaged {
             if before.is_some() && matches!(condition, Condition::Absent) {
                 return Err(ErrorCode::AlreadyExists.into());
             }
-            let end = End { key, upload: &number, before: before.as_ref(), bytes, metadata };
+            let end = End { key, upload: &number, before: before.as_ref(), condition, bytes, metadata };
             let ended = bucket.client.end_upload(end, parts).await;
             bucket.cache.forget(key);
             ended

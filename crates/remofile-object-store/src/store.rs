@@ -1,11 +1,14 @@
 //! The store, and what all parts of it share.
 
-use super::cache::{Cache, Remembered};
-use super::client::{Client, Head};
-use super::list::Object;
+use super::cache::Cache;
+use super::client::Client;
+use super::head::Head;
+use super::listing::Object;
 use super::location::Location;
+use super::metadata::Remembered;
 use super::options::{BucketOptions, OpenError};
 use super::owner::Owner;
+use super::service::Service;
 use super::settings::Settings;
 use remofile::protocol::path::RemotePath;
 use remofile::protocol::wire::{Entry, ErrorCode, Failure, Kind, Timestamp};
@@ -22,7 +25,7 @@ const SETTLING_SECONDS: i64 = 5;
 /// Directories of which it is remembered that they have a marker.
 const MOST_MARKED: usize = 100_000;
 
-/// A store in a bucket of an S3 service.
+/// A store in a bucket of an S3 service, or a container of Azure's storage.
 ///
 /// ```no_run
 /// use remofile::Server;
@@ -80,8 +83,9 @@ impl BucketStore {
         let settings = Settings::read(location, &options, variables)?;
         let client = Arc::new(Client::new(settings, options)?);
         let listed = client.wait(async {
-            client.need_credentials().await?;
-            client.has_below(&client.keys.directory(&RemotePath::root())).await
+            client.requests.signer.need_credentials().await?;
+            client.has_below(&client.keys.directory(&RemotePath::root())).await?;
+            client.refuse_hierarchy().await
         });
         listed.map_err(|failure| OpenError::new(format!("{location}: {}", why_not_opened(&client, failure))))?;
         let (requests, parts) = (client.options.parallel_requests, client.options.all_parts);
@@ -100,17 +104,23 @@ impl BucketStore {
 
 /// Returns what the operator of a server is told whose bucket cannot be listed.
 fn why_not_opened(client: &Client, failure: Failure) -> String {
-    let address = &client.bucket_url;
+    let address = &client.requests.address;
+    let (variable, what) = match client.service {
+        Service::S3(_) => ("AWS_ENDPOINT_URL", "S3 service"),
+        Service::Azure => ("AZURE_STORAGE_ACCOUNT", "storage of Azure's"),
+    };
     if let Some(cause) = client.answers.trouble() {
         return format!(
-            "the object store at {address} does not answer ({cause}): correct '--endpoint' or AWS_ENDPOINT_URL, or see whether it runs \
+            "the object store at {address} does not answer ({cause}): correct '--endpoint' or {variable}, or see whether it runs \
              and can be reached, and start the server again"
         );
     }
     match failure.code {
-        ErrorCode::NotFound | ErrorCode::DiskFailure => format!(
-            "what answers at {address} is no S3 service: correct '--endpoint' or AWS_ENDPOINT_URL, and start the server again"
-        ),
+        ErrorCode::NotFound | ErrorCode::DiskFailure => {
+            format!(
+                "what answers at {address} is no {what}: correct '--endpoint' or {variable}, and start the server again"
+            )
+        }
         code => failure.detail.unwrap_or_else(|| code.sentence().to_owned()),
     }
 }

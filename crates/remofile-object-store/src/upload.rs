@@ -3,7 +3,8 @@
 use super::client::Task;
 use super::hex::hex;
 use super::metadata::Metadata;
-use super::record::{Part, Record, Saved, SourceVersion, Tail};
+use super::part::Part;
+use super::record::{Record, Saved, SourceVersion, Tail};
 use super::store::Bucket;
 use bytes::Bytes;
 use remofile::protocol::digest::digest;

@@ -1,9 +1,9 @@
 //! Walks over directories of a bucket.
 
-use super::cache::Remembered;
 use super::client::Task;
 use super::keys::{is_own, path_of, shown};
-use super::list::{Item, ListRequest, Object};
+use super::listing::{Item, ListRequest, Object};
+use super::metadata::Remembered;
 use super::order::Ordered;
 use super::source::{BucketSource, FIRST_BYTES};
 use super::store::{Bucket, directory_entry, file_entry};
@@ -122,7 +122,7 @@ impl BucketWalk {
         }
         let is_directory = below.ends_with('/');
         let names = below.strip_suffix('/').unwrap_or(&below);
-        if let Err((until, failure)) = self.directories(&below, item.object.as_ref()) {
+        if let Err((until, failure)) = self.directories(&below, &item) {
             let failure = failure
                 .because("an object of the bucket has a key that is no path: rename it with the tool that made it");
             self.fail(failure, &until, None);
@@ -151,7 +151,7 @@ impl BucketWalk {
                     } else {
                         let known = match self.open_file(&path, &object) {
                             Some(task) => Known::Opened(task),
-                            None => self.ask(&item.key, Some(&object)),
+                            None => self.ask(&item.key, Some(&object), item.told),
                         };
                         self.ahead.push_back(Ahead::File { path, object, known });
                     }
@@ -163,7 +163,8 @@ impl BucketWalk {
 
     /// Adds the directories that a key is in, or is the marker of, which were not there before. Fails with the part of the
     /// key that is no path.
-    fn directories(&mut self, below: &str, object: Option<&Object>) -> Result<(), (String, Failure)> {
+    fn directories(&mut self, below: &str, item: &Item) -> Result<(), (String, Failure)> {
+        let object = item.object.as_ref();
         let mut end = self.top.len();
         while let Some(length) = below.get(end..).and_then(|rest| rest.find('/')) {
             let name = below.get(..end + length).unwrap_or(below);
@@ -174,7 +175,7 @@ impl BucketWalk {
             }
             let path = path_of(name).map_err(|failure| (directory.to_owned(), failure))?;
             let known = match directory == below {
-                true => self.ask(&self.bucket.client.keys.directory(&path), object),
+                true => self.ask(&self.bucket.client.keys.directory(&path), object, item.told),
                 // Its marker would have come before what is in it.
                 false => Known::Remembered(Remembered { modified: None, mode: None }),
             };
@@ -190,8 +191,11 @@ impl BucketWalk {
         Ok(())
     }
 
-    /// Returns what is remembered of an object, or asks for it.
-    fn ask(&self, key: &str, object: Option<&Object>) -> Known {
+    /// Returns what the listing told of an object, or is remembered, or asks for it.
+    fn ask(&self, key: &str, object: Option<&Object>, told: Option<Remembered>) -> Known {
+        if let Some(told) = told {
+            return Known::Remembered(told);
+        }
         let none = Remembered { modified: None, mode: None };
         if let Some(remembered) = object.and_then(|object| self.bucket.cache.get(key, object)) {
             return Known::Remembered(remembered);

@@ -1,10 +1,10 @@
 //! The store for those who make, move and remove.
 
-use super::client::Head;
 use super::conditions::Condition;
 use super::directory::BucketDirectory;
+use super::head::Head;
 use super::keys::{object_path, refuse_own};
-use super::list::ListRequest;
+use super::listing::ListRequest;
 use super::metadata::Metadata;
 use super::removal::BucketRemoval;
 use super::staged::directory_in_the_way;

@@ -1,5 +1,6 @@
 //! Tests of buckets as stores: each file is a module of this one program.
 
+mod azure;
 mod bucket;
 mod conformance;
 mod content;

@@ -14,7 +14,8 @@ use std::time::Duration;
 /// Without a token one is generated and printed, with the lines that configure a client.
 #[derive(Debug, Args)]
 pub(crate) struct Run {
-    /// Existing directory to serve, or the bucket of an S3 service: s3://BUCKET/PREFIX
+    /// Existing directory to serve, or a bucket of an object store: s3://BUCKET/PREFIX, az://CONTAINER/PREFIX or
+    /// gs://BUCKET/PREFIX
     #[arg(index = 1, required_unless_present = "config")]
     pub(crate) directory: Option<PathBuf>,
 
@@ -39,7 +40,8 @@ pub(crate) struct Run {
     #[arg(long, value_name = "FILE")]
     pub(crate) private_key_file: Option<PathBuf>,
 
-    /// Address of the S3 service that has the bucket to serve [default: AWS_ENDPOINT_URL, or Amazon's]
+    /// Address of the service that has the bucket to serve [default: AWS_ENDPOINT_URL, or that of Amazon, Google or the
+    /// account at Azure]
     #[arg(long, value_name = "URL", value_parser = endpoint)]
     pub(crate) endpoint: Option<String>,
 

@@ -3,7 +3,8 @@
 #![allow(dead_code, clippy::unwrap_used, clippy::panic, reason = "tests use what they need, and fail by panicking")]
 
 mod answer;
-mod http;
+pub(crate) mod azure;
+pub(crate) mod http;
 
 use http::{Answer, Request};
 use remofile_object_store::{BucketOptions, BucketStore, OpenError};

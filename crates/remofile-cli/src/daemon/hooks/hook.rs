@@ -144,6 +144,8 @@ impl Hook {
 const OF_THE_SERVER: &[&str] = &[
     "REMOFILE_",
     "AWS_",
+    "AZURE_",
+    "IDENTITY_HEADER",
     "ETCDCTL_",
     #[cfg(feature = "opentelemetry")]
     "OTEL_EXPORTER_",

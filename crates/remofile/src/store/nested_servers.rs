@@ -57,9 +57,10 @@ impl NestedServers {
         Self { levels, told: Mutex::default() }
     }
 
-    /// Logs each server above or below once, and returns how many of them are new.
-    pub(super) fn look(&self) -> usize {
-        let found = self.neighbours();
+    /// Logs each server above or below once, and returns how many of them are new. The first look is before the server confines
+    /// itself.
+    pub(super) fn look(&self, is_first: bool) -> usize {
+        let found = self.neighbours(is_first);
         let mut told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
         let new: Vec<Neighbour> = found.difference(&told).copied().collect();
         for (above, process) in &new {
@@ -78,7 +79,7 @@ impl NestedServers {
         new.len()
     }
 
-    fn neighbours(&self) -> BTreeSet<Neighbour> {
+    fn neighbours(&self, is_first: bool) -> BTreeSet<Neighbour> {
         let mut found = BTreeSet::new();
         for (above, level) in self.levels.iter().enumerate() {
             let mark = if above == 0 { Mark::ServedBelow } else { Mark::Served };
@@ -86,7 +87,7 @@ impl NestedServers {
             // Where no mark could be had, as in a directory that its server may enter and not read, the kernel's list may
             // tell of the lock.
             let holder = || fstat(&level.directory).ok().and_then(|stat| holder_of(&stat));
-            let locked = (above > 0 && marked.is_empty()).then(holder).flatten();
+            let locked = (is_first && above > 0 && marked.is_empty()).then(holder).flatten();
             let processes = marked.into_iter().chain(locked.map(|process| Process(Some(process))));
             found.extend(processes.map(|process| (above, process)));
         }
@@ -280,12 +281,12 @@ mod tests {
         for (first, second, first_is_above) in [(&top, &bottom, true), (&bottom, &top, false)] {
             let (one, at_two) = if first_is_above { (0, 2) } else { (2, 0) };
             let first = NestedServers::mark(first);
-            assert_eq!(first.neighbours(), BTreeSet::new());
+            assert_eq!(first.neighbours(true), BTreeSet::new());
             let second = NestedServers::mark(second);
-            assert_eq!(first.neighbours(), BTreeSet::from([(one, own())]));
-            assert_eq!(second.neighbours(), BTreeSet::from([(at_two, own())]));
+            assert_eq!(first.neighbours(true), BTreeSet::from([(one, own())]));
+            assert_eq!(second.neighbours(true), BTreeSet::from([(at_two, own())]));
             drop(second);
-            assert_eq!(first.neighbours(), BTreeSet::new());
+            assert_eq!(first.neighbours(true), BTreeSet::new());
         }
     }
 
@@ -296,7 +297,7 @@ mod tests {
         let both = both.each_ref().map(NestedServers::mark);
         let same = ["a", "a"].map(|name| NestedServers::mark(open(&outer.path().join(name))));
         for servers in both.iter().chain(&same) {
-            assert_eq!(servers.neighbours(), BTreeSet::new());
+            assert_eq!(servers.neighbours(true), BTreeSet::new());
         }
     }
 
@@ -311,7 +312,7 @@ mod tests {
         for (server, name) in below.iter().zip(["a", "b", "c"]) {
             assert_eq!(server.levels[0].path, path.join(name));
             assert_eq!(server.levels[1].path, path);
-            assert_eq!(server.neighbours(), BTreeSet::from([(1, own())]));
+            assert_eq!(server.neighbours(true), BTreeSet::from([(1, own())]));
         }
     }
 

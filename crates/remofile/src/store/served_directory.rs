@@ -110,14 +110,14 @@ impl ServedDirectory {
     }
 
     fn told_of_others(self) -> Self {
-        self.look_around();
+        self.nested.look(true);
         self
     }
 
     /// Logs servers of directories above and below that have begun since the last look: they know nothing of the leases of this
     /// one, nor it of theirs. Returns how many it has logged. It takes some system calls and waits for nothing.
     pub(crate) fn look_around(&self) -> usize {
-        self.nested.look()
+        self.nested.look(false)
     }
 }
 

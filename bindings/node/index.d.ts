@@ -59,6 +59,8 @@ export interface Status {
   /** Clients that hold a lease, and operations that wait for one, of those that the token is shown: with fewer rights than `all`, its own at most. */
   holders: number | bigint;
   waiting: number | bigint;
+  /** True if `holders` and `waiting` have at most those who use the same token, since the token is shown no others. */
+  hidesOthers: boolean;
   /** Milliseconds for which the server has been serving. */
   uptime: number | bigint;
   /** Milliseconds from the request to the answer. */

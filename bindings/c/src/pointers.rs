@@ -9,6 +9,7 @@ use crate::codes::Own;
 use crate::fault::Fault;
 use std::ffi::{CStr, OsStr, c_char};
 use std::marker::PhantomData;
+use std::mem::MaybeUninit;
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
@@ -126,15 +127,26 @@ pub(crate) trait Versioned: Sized {
     const NAME: &'static str;
 }
 
+/// A struct that was shorter in earlier versions: what it has now begins with what it had then.
+pub(crate) trait Grown: Versioned + Copy {
+    /// The sizes that it had.
+    const EARLIER: &'static [usize];
+}
+
 /// Fails if a struct does not have the size that this version knows. It is told from that field alone, and nothing else is read.
 fn check_size<T: Versioned>(pointer: *const T) -> Result<(), Fault> {
+    check_sizes(pointer, &[]).map(drop)
+}
+
+/// Returns the size of a struct, and fails if it is neither that of this version nor an earlier one.
+fn check_sizes<T: Versioned>(pointer: *const T, earlier: &[usize]) -> Result<usize, Fault> {
     if !pointer.is_aligned() {
         return Err(Fault::argument(format!("{} is at an address that no such struct has", T::NAME)));
     }
     // SAFETY: the pointer is not null but aligned, and every struct begins with its size: so much of it is there by the contract.
     let size = unsafe { pointer.cast::<usize>().read() };
-    if size == size_of::<T>() {
-        return Ok(());
+    if size == size_of::<T>() || earlier.contains(&size) {
+        return Ok(size);
     }
     let why = format!("{} has struct_size {size}, not {}: initialise it with REMOFILE_INIT", T::NAME, size_of::<T>());
     Err(Fault::wrong(Own::WrongSize, why))
@@ -207,6 +219,33 @@ impl<'a, T: Versioned> Out<'a, T> {
 
     pub(crate) fn get(self) -> Result<&'a mut T, Fault> {
         self.optional()?.ok_or_else(|| Fault::null(T::NAME))
+    }
+}
+
+impl<'a, T: Grown> Out<'a, T> {
+    /// Returns the struct of this version or an earlier one; null is refused.
+    pub(crate) fn grown(self) -> Result<GrownOut<'a, T>, Fault> {
+        let named = self.required(T::NAME)?;
+        let bytes = check_sizes(named.0, T::EARLIER)?;
+        Ok(GrownOut { place: named, bytes })
+    }
+}
+
+/// A struct that is written to as far as the caller's version has it.
+pub(crate) struct GrownOut<'a, T> {
+    place: Out<'a, T>,
+    /// Its size, which is at most that of this version.
+    bytes: usize,
+}
+
+impl<T: Grown> GrownOut<'_, T> {
+    /// Writes all but the size, which stays the caller's.
+    pub(crate) fn put(&self, value: &T) {
+        let (from, to) = (std::ptr::from_ref(value).cast::<MaybeUninit<u8>>(), self.place.0.cast::<MaybeUninit<u8>>());
+        let (first, bytes) = (size_of::<usize>(), self.bytes.min(size_of::<T>()));
+        // SAFETY: the caller's struct has so many bytes, by its own word and the contract, and is the caller's alone; the value
+        // has at least as many. Both begin with their size, behind which the copy begins. Every field takes any bits.
+        unsafe { std::ptr::copy_nonoverlapping(from.add(first), to.add(first), bytes.saturating_sub(first)) };
     }
 }
 

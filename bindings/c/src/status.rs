@@ -22,19 +22,28 @@ pub unsafe extern "C" fn remofile_status(
     // SAFETY: the caller keeps the crate's contract.
     let (out, error) = unsafe { (Out::of(status), Out::of(error)) };
     call(error, || {
-        let told = out.get()?;
+        let place = out.grown()?;
         let status = asking(client, remofile::Client::status)?;
         let report = status.report;
-        told.uptime_ms = report.uptime_milliseconds;
-        told.round_trip_ns = u64::try_from(status.round_trip.as_nanos()).unwrap_or(u64::MAX);
-        told.holders = report.holders.len() as u64;
-        told.waiting = report.waiting;
-        told.used = report.used.unwrap_or(types::REMOFILE_UNKNOWN);
-        told.quota = report.quota.unwrap_or(types::REMOFILE_UNKNOWN);
+        let mut told = ServerStatus {
+            struct_size: size_of::<ServerStatus>(),
+            uptime_ms: report.uptime_milliseconds,
+            round_trip_ns: u64::try_from(status.round_trip.as_nanos()).unwrap_or(u64::MAX),
+            holders: report.holders.len() as u64,
+            waiting: report.waiting,
+            used: report.used.unwrap_or(types::REMOFILE_UNKNOWN),
+            quota: report.quota.unwrap_or(types::REMOFILE_UNKNOWN),
+            agent: [0; types::REMOFILE_TEXT_BYTES],
+            cipher: [0; types::REMOFILE_TEXT_BYTES],
+            address: [0; types::REMOFILE_TEXT_BYTES],
+            token: [0; types::REMOFILE_TEXT_BYTES],
+            hides_others: report.hides_others.into(),
+        };
         copy_text(&mut told.agent, &report.agent);
         copy_text(&mut told.cipher, status.cipher);
         copy_text(&mut told.address, &status.address.to_string());
         copy_text(&mut told.token, report.token.as_deref().unwrap_or_default());
+        place.put(&told);
         Ok(())
     })
 }

@@ -1,6 +1,6 @@
 //! Types that C sees.
 
-use crate::pointers::Versioned;
+use crate::pointers::{Grown, Versioned};
 use std::ffi::{c_char, c_int, c_void};
 
 /// A client of one server: an opaque handle. One call at a time; a clone makes others beside it.
@@ -268,6 +268,8 @@ pub struct ServerStatus {
     pub address: [c_char; REMOFILE_TEXT_BYTES],
     /// The name of the client's token; empty if it has none.
     pub token: [c_char; REMOFILE_TEXT_BYTES],
+    /// 1 if holders and waiting have at most those who use the same token, since the token is shown no others.
+    pub hides_others: c_int,
 }
 
 /// The room of a disk, or of the quota that a token has.
@@ -306,6 +308,10 @@ impl Versioned for Report {
 
 impl Versioned for ServerStatus {
     const NAME: &'static str = "remofile_server_status";
+}
+
+impl Grown for ServerStatus {
+    const EARLIER: &'static [usize] = &[std::mem::offset_of!(Self, hides_others)];
 }
 
 impl Versioned for DiskSpace {

@@ -1,6 +1,8 @@
 /* Every call once, as it is meant to be used: calls ROOT LOCAL, two empty directories. */
 #include "check.h"
 
+#include <stddef.h>
+
 struct listing {
   unsigned count;
   uint64_t bytes;
@@ -317,6 +319,18 @@ static void files(remofile_client *client) {
   OK(remofile_close(file, &error));
 }
 
+/* A program that was compiled when the struct ended before hides_others. */
+static void earlier(remofile_client *client) {
+  const size_t size = offsetof(remofile_server_status, hides_others);
+  remofile_server_status status;
+  memset(&status, 0x5a, sizeof status);
+  status.struct_size = size;
+  OK(remofile_status(client, &status, &error));
+  CHECK(status.struct_size == size && strstr(status.agent, "remofile") && status.hides_others == 0x5a5a5a5a);
+  status.struct_size = size - 1;
+  EXPECT(REMOFILE_WRONG_SIZE, remofile_status(client, &status, &error));
+}
+
 int main(int count, char **arguments) {
   remofile_client *client;
   remofile_server_status status = REMOFILE_INIT(remofile_server_status);
@@ -326,6 +340,8 @@ int main(int count, char **arguments) {
   client = connected();
   OK(remofile_status(client, &status, &error));
   CHECK(strstr(status.agent, "remofile") && strstr(status.address, "127.0.0.1") && status.cipher[0]);
+  CHECK(!status.hides_others);
+  earlier(client);
   OK(remofile_describe_code(REMOFILE_NOT_FOUND, &name, &meaning, &error));
   CHECK(strcmp(name, "not-found") == 0 && meaning[0]);
   CHECK(strchr(remofile_version(), '.'));

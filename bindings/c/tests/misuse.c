@@ -220,6 +220,39 @@ static void processes(void) {
   CHECK(waitpid(child, &status, 0) == child && status == 0);
 }
 
+#ifndef __SANITIZE_THREAD__
+static void *count_handles(void *is_over) {
+  while (!__atomic_load_n((int *)is_over, __ATOMIC_RELAXED)) (void)remofile_open_handles();
+  return NULL;
+}
+
+/* A thread may have the table of handles locked when another one forks. The thread sanitizer allows no such fork. */
+static void processes_beside_threads(void) {
+  enum { THREADS = 2, FORKS = 30 };
+  pthread_t threads[THREADS];
+  int is_over = 0, i;
+  for (i = 0; i < THREADS; i++) CHECK(pthread_create(&threads[i], NULL, count_handles, &is_over) == 0);
+  for (i = 0; i < FORKS; i++) {
+    int status = 0;
+    pid_t child = fork();
+    CHECK(child >= 0);
+    if (child == 0) {
+      alarm(60);
+      CHECK(remofile_open_handles() == 0);
+      OK(remofile_client_close(connected(), &error));
+      execlp("true", "true", (char *)NULL);
+      _exit(1);
+    }
+    CHECK(waitpid(child, &status, 0) == child && status == 0);
+  }
+  __atomic_store_n(&is_over, 1, __ATOMIC_RELAXED);
+  for (i = 0; i < THREADS; i++) CHECK(pthread_join(threads[i], NULL) == 0);
+}
+
+#else
+static void processes_beside_threads(void) {}
+#endif
+
 static int stop_server(void *is_over, const remofile_chunk *chunk) {
   (void)chunk;
   if (!*(int *)is_over) OK(remofile_server_stop(server, &error));
@@ -264,6 +297,7 @@ int main(int count, char **arguments) {
   modes_and_times();
   callbacks_and_threads();
   processes();
+  processes_beside_threads();
   OK(remofile_client_close(client, &error));
   stop();
   peers_that_are_gone(arguments[1], 0);

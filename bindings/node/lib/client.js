@@ -101,6 +101,7 @@ class Client {
     return {
       agent: raw.agent, cipher: raw.cipher, address: raw.address, token: raw.token || undefined, holders: raw.holders,
       waiting: raw.waiting, uptime: raw.uptime_ms, roundTrip: Number(raw.round_trip_ns) / 1e6, used: known(raw.used), quota: known(raw.quota),
+      hidesOthers: raw.hides_others !== 0,
     };
   }
 

@@ -82,6 +82,7 @@ const structs = {
   server_status: {
     struct_size: 'size_t', uptime_ms: 'uint64_t', round_trip_ns: 'uint64_t', holders: 'uint64_t', waiting: 'uint64_t',
     used: 'uint64_t', quota: 'uint64_t', agent: text(136), cipher: text(136), address: text(136), token: text(136),
+    hides_others: 'int',
   },
   monitor: {
     struct_size: 'size_t', user: 'void *', on_event: 'void *', on_chunk: 'void *', chunk_size: 'uint32_t', on_conflict: 'void *',

@@ -134,6 +134,7 @@ test('hashes, room and who is in the way', async () => {
   assert.ok(size > 0 && used > 0 && free <= size);
   await assert.rejects(client.diskSpace('/missing'), fails('not-found'));
   assert.deepEqual(await client.holders(), []);
+  assert.equal((await client.status()).hidesOthers, false);
   const ended = new AbortController();
   // More than could arrive before anybody looks, on a machine that is busy.
   fs.writeFileSync(path.join(local, 'slow'), Buffer.alloc(1000000));

@@ -4,10 +4,11 @@
 //! and runs callbacks, as Python code expects. Any other thread makes its calls itself. The answer of a call that is
 //! awaited comes to a mailbox, and its caller's thread does something else.
 
+use crate::callbacks::{WaitingCall, outlast};
 use crate::errors::to_python;
 use crate::limits::CallLimits;
-use crate::mailbox::{Errand, Mailbox};
-use crate::pool::{Pool, Turn, WaitingHook};
+use crate::mailbox::{Errand, Mailbox, Reply};
+use crate::pool::{LaterWork, Pool, Turn, WaitingHook, Work};
 use pyo3::exceptions::PyRuntimeError;
 use pyo3::prelude::*;
 use remofile::protocol::handshake::Refusal;
@@ -42,7 +43,7 @@ impl Making {
         let outer = POOLS.with_borrow(|pools| pools.iter().filter(|made| **made == pool.address()).count());
         let (is_inner, waited_by) = (outer > 0, if IS_ASKED.get() { outer } else { 0 });
         if waited_by > 0 && pool.makes_one_call() {
-            return Err(PyRuntimeError::new_err("this client waits for the callback: use another one in it"));
+            return Err(PyRuntimeError::new_err(USE_ANOTHER));
         }
         POOLS.with_borrow_mut(|pools| pools.push(pool.address()));
         Ok(Self { is_inner, waited_by })
@@ -84,8 +85,13 @@ impl Caller {
             Route::Listening(errands) => drop(errands.send(Box::new(errand))),
             Route::Mailbox { mailbox, .. } => mailbox.put_errand(Box::new(errand)),
             Route::Here { limits, raised } => {
+                // Whoever works on the call is this thread, which waits for it.
+                let _entered = limits.callbacks.enter();
+                let before = IS_ASKED.replace(true);
+                let done = Python::try_attach(errand);
+                IS_ASKED.set(before);
                 // There is no interpreter any more when the program ends.
-                if let Some(Err(error)) = Python::try_attach(errand) {
+                if let Some(Err(error)) = done {
                     raised.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(error);
                     limits.interrupt();
                 }
@@ -152,27 +158,79 @@ pub(crate) fn answer<T: Send + 'static>(
     body: impl FnOnce(Turn, &Arc<Caller>) -> Result<T, Error> + Send + 'static,
     into: impl FnOnce(Python<'_>, T) -> PyResult<Py<PyAny>> + Send + 'static,
 ) -> PyResult<Py<PyAny>> {
+    let waiting = limits.waiting(pool.address());
+    waiting.iter().for_each(WaitingCall::step_aside);
     if let Some(reply) = limits.take_reply() {
-        let own = limits.clone();
-        let work = move |turn: Result<Turn, Error>| {
-            let caller = Caller::new(Route::Mailbox { mailbox: Arc::clone(reply.mailbox()), limits: own });
-            let result = turn.and_then(|turn| begin(turn, &caller, body));
-            reply.answer(result, into);
-        };
-        pool.submit(&limits, about.map(Arc::from), Box::new(work));
+        let about = about.map(Arc::from);
+        if !waiting.is_empty() && pool.makes_one_call() {
+            submit_after(pool.later(), waiting, limits, about, reply, body, into)?;
+        } else {
+            let work = awaited(waiting, limits.clone(), reply, body, into);
+            pool.submit(&limits, about, work);
+        }
         return Ok(py.None());
     }
     let making = Making::begin(pool)?;
+    let is_waited_for = making.waited_by > 0 || !waiting.is_empty();
+    if pool.makes_one_call() && py.detach(|| outlast(&waiting)) {
+        return Err(PyRuntimeError::new_err(USE_ANOTHER));
+    }
     let value = match making.is_inner || !is_main_thread(py)? {
-        true => run_made(py, pool, &limits, about, &making, body)?,
-        false => run_on_worker(py, pool, &limits, about, body)?,
+        true => run_made(py, pool, &limits, about, &making, waiting, body)?,
+        false => run_on_worker(py, pool, &limits, about, waiting, body)?,
     };
-    let told = |error: Error| match making.waited_by > 0 && is_full(&error) {
+    let told = |error: Error| match is_waited_for && is_full(&error) {
         true => PyRuntimeError::new_err(NO_ROOM_BESIDE),
         false => to_python(py, error),
     };
     into(py, value.map_err(told)?)
 }
+
+/// The work of a call that is awaited: its answer comes to the mailbox.
+fn awaited<T: Send + 'static>(
+    waiting: Vec<WaitingCall>,
+    limits: CallLimits,
+    reply: Reply,
+    body: impl FnOnce(Turn, &Arc<Caller>) -> Result<T, Error> + Send + 'static,
+    into: impl FnOnce(Python<'_>, T) -> PyResult<Py<PyAny>> + Send + 'static,
+) -> Work {
+    Box::new(move |turn| {
+        let is_waited_for = !waiting.is_empty();
+        let caller = Caller::new(Route::Mailbox { mailbox: Arc::clone(reply.mailbox()), limits });
+        let made = turn.and_then(|mut turn| {
+            turn.set_waiting(waiting);
+            begin(turn, &caller, body)
+        });
+        match made {
+            Err(error) if is_waited_for && is_full(&error) => reply.fail(NO_ROOM_BESIDE),
+            made => reply.answer(made, into),
+        }
+    })
+}
+
+/// Puts the work of an awaited call into the queue of a client that makes one call at a time, once the callback has ended in which it is
+/// made: a callback that waits for it would wait for ever, so it fails instead.
+fn submit_after<T: Send + 'static>(
+    queue: LaterWork,
+    waiting: Vec<WaitingCall>,
+    limits: CallLimits,
+    about: Option<Arc<str>>,
+    reply: Reply,
+    body: impl FnOnce(Turn, &Arc<Caller>) -> Result<T, Error> + Send + 'static,
+    into: impl FnOnce(Python<'_>, T) -> PyResult<Py<PyAny>> + Send + 'static,
+) -> PyResult<()> {
+    let look = move || {
+        if outlast(&waiting) {
+            return reply.fail(USE_ANOTHER);
+        }
+        let work = awaited(Vec::new(), limits.clone(), reply, body, into);
+        queue.submit(&limits, about, work);
+    };
+    std::thread::Builder::new().name("remofile call".to_owned()).spawn(look)?;
+    Ok(())
+}
+
+const USE_ANOTHER: &str = "this client waits for the callback: use another one in it";
 
 const NO_ROOM_BESIDE: &str = "this client waits for the callback, and the server, or its token, allows no session beside the client's own: \
                               do what the callback wants when the call is over, or with a client of a token with more sessions";
@@ -187,6 +245,10 @@ fn begin<T>(
     body: impl FnOnce(Turn, &Arc<Caller>) -> Result<T, Error>,
 ) -> Result<T, Error> {
     let _is_first = caller.hook.set(turn.waiting_hook());
+    let _made = match &caller.route {
+        Route::Here { limits, .. } => Some(limits.callbacks.note_made(Arc::new(turn.waiting_hook()))),
+        Route::Listening(_) | Route::Mailbox { .. } => None,
+    };
     body(turn, caller)
 }
 
@@ -196,11 +258,13 @@ fn run_made<T: Send>(
     limits: &CallLimits,
     about: Option<&str>,
     making: &Making,
+    waiting: Vec<WaitingCall>,
     body: impl FnOnce(Turn, &Arc<Caller>) -> Result<T, Error> + Send,
 ) -> PyResult<Result<T, Error>> {
     let about = about.map(Arc::from);
     let work = |caller: &Arc<Caller>| {
-        let turn = if making.is_inner { pool.turn_beside(making.waited_by) } else { pool.turn(limits, about)? };
+        let mut turn = if making.is_inner { pool.turn_beside(making.waited_by) } else { pool.turn(limits, about)? };
+        turn.set_waiting(waiting);
         begin(turn, caller, body)
     };
     if !is_main_thread(py)? {
@@ -239,6 +303,7 @@ fn run_on_worker<T: Send + 'static>(
     pool: &Pool,
     limits: &CallLimits,
     about: Option<&str>,
+    waiting: Vec<WaitingCall>,
     body: impl FnOnce(Turn, &Arc<Caller>) -> Result<T, Error> + Send + 'static,
 ) -> PyResult<Result<T, Error>> {
     let (errands, receiver) = channel();
@@ -247,7 +312,10 @@ fn run_on_worker<T: Send + 'static>(
     let work = move |turn: Result<Turn, Error>| {
         // The caller listens until this is dropped.
         let caller = Caller::new(Route::Listening(errands));
-        let made = turn.and_then(|turn| begin(turn, &caller, body));
+        let made = turn.and_then(|mut turn| {
+            turn.set_waiting(waiting);
+            begin(turn, &caller, body)
+        });
         *place.lock().unwrap_or_else(PoisonError::into_inner) = Some(made);
     };
     let number = pool.submit(limits, about.map(Arc::from), Box::new(work));

@@ -1,5 +1,6 @@
 //! Interrupts, as Python has them: the handles of calls.
 
+use crate::callbacks::Callbacks;
 use crate::errors::to_python;
 use crate::mailbox::{NativeMailbox, Reply};
 use pyo3::prelude::*;
@@ -17,16 +18,19 @@ pub(crate) struct Origin {
     pub(crate) began: Instant,
     pub(crate) parked: Arc<Parked>,
     pub(crate) reply: Arc<Mutex<Option<Reply>>>,
+    pub(crate) callbacks: Arc<Callbacks>,
 }
 
 #[pymethods]
 impl PyInterrupt {
-    /// With a mailbox the one call that it is given to is awaited: it returns at once, and the answer comes there.
+    /// With a mailbox the one call that it is given to is awaited: it returns at once, and the answer comes there. `outer` is that of
+    /// the calls in whose callback its own are made.
     #[new]
-    #[pyo3(signature = (mailbox = None, ticket = 0))]
-    fn new(mailbox: Option<&NativeMailbox>, ticket: u64) -> Self {
+    #[pyo3(signature = (mailbox = None, ticket = 0, outer = None))]
+    fn new(mailbox: Option<&NativeMailbox>, ticket: u64, outer: Option<&Self>) -> Self {
         let reply = Arc::new(Mutex::new(mailbox.map(|mailbox| Reply::new(mailbox, ticket))));
-        Self(Interrupt::default(), Origin { began: Instant::now(), parked: Arc::default(), reply })
+        let callbacks = Arc::new(Callbacks::within(outer.map(|outer| Arc::clone(&outer.1.callbacks))));
+        Self(Interrupt::default(), Origin { began: Instant::now(), parked: Arc::default(), reply, callbacks })
     }
 
     fn trigger(&self) {

@@ -7,6 +7,7 @@
 #![expect(clippy::needless_pass_by_value, reason = "arguments of Python's calls arrive as values")]
 
 mod call;
+mod callbacks;
 mod client;
 mod conflicts;
 mod content;

@@ -1,5 +1,6 @@
 //! The limits of calls.
 
+use crate::callbacks::{Callbacks, WaitingCall};
 use crate::interrupt::{Parked, PyInterrupt};
 use crate::mailbox::Reply;
 use remofile::{Error, Interrupt};
@@ -16,6 +17,7 @@ pub(crate) struct CallLimits {
     pub(crate) interrupt: Interrupt,
     parked: Arc<Parked>,
     reply: Arc<Mutex<Option<Reply>>>,
+    pub(crate) callbacks: Arc<Callbacks>,
 }
 
 /// Notes that a thread waits, as long as it is there.
@@ -41,6 +43,7 @@ impl CallLimits {
                 interrupt: interrupt.clone(),
                 parked: Arc::clone(&origin.parked),
                 reply: Arc::clone(&origin.reply),
+                callbacks: Arc::clone(&origin.callbacks),
             },
             None => Self {
                 began: Instant::now(),
@@ -49,6 +52,7 @@ impl CallLimits {
                 interrupt: Interrupt::default(),
                 parked: Arc::default(),
                 reply: Arc::default(),
+                callbacks: Arc::default(),
             },
         }
     }
@@ -75,6 +79,11 @@ impl CallLimits {
     /// Takes the address for the answer of a call that is awaited; `None` for one that its thread waits for.
     pub(crate) fn take_reply(&self) -> Option<Reply> {
         self.reply.lock().unwrap_or_else(PoisonError::into_inner).take()
+    }
+
+    /// Returns the calls of a pool's client in whose callbacks the call is made by way of another thread.
+    pub(crate) fn waiting(&self, pool: usize) -> Vec<WaitingCall> {
+        self.callbacks.waiting(pool)
     }
 
     /// Ends the call, from any thread.

@@ -4,8 +4,8 @@ use pyo3::prelude::*;
 use remofile::protocol::printable;
 use std::collections::VecDeque;
 use std::fmt::{Debug, Write};
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Condvar, Mutex, Once, PoisonError};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::sync::{Condvar, Mutex, MutexGuard, Once, PoisonError};
 use std::time::Duration;
 use tracing::field::{Field, Visit};
 use tracing::span::{Attributes, Id, Record};
@@ -14,13 +14,47 @@ use tracing::{Event, Level, Metadata, Subscriber};
 /// Lines that are kept at most; of more, the oldest are lost.
 const MOST: usize = 1000;
 
-static LINES: Mutex<VecDeque<(u8, String)>> = Mutex::new(VecDeque::new());
+/// Processes, each forked from the one before, that have a queue. Later ones have no log.
+const MOST_PROCESSES: usize = 64;
 
-/// Told when there are lines, or [`WOKEN`] was set.
-static ARRIVED: Condvar = Condvar::new();
+/// A queue for this process and for those that are forked from it. A fork may meet a thread that holds the lock of its queue: in the new
+/// process nobody gives that back, so it has a queue of its own, and never touches the old one.
+static QUEUES: [Queue; MOST_PROCESSES] = [const { Queue::new() }; MOST_PROCESSES];
 
-/// True if the next to wait for lines is to look around first. It changes under the lock of the lines.
-static WOKEN: AtomicBool = AtomicBool::new(false);
+/// The lines of one process.
+struct Queue {
+    /// The process; 0 if it is nobody's yet.
+    process: AtomicU32,
+    lines: Mutex<VecDeque<(u8, String)>>,
+    /// Told when there are lines, or `is_woken` was set.
+    arrived: Condvar,
+    /// True if the next to wait for lines is to look around first. It changes under the lock of the lines.
+    is_woken: AtomicBool,
+}
+
+impl Queue {
+    const fn new() -> Self {
+        Self {
+            process: AtomicU32::new(0),
+            lines: Mutex::new(VecDeque::new()),
+            arrived: Condvar::new(),
+            is_woken: AtomicBool::new(false),
+        }
+    }
+
+    /// Returns the queue of this process, without a lock that a fork could meet.
+    fn own() -> Option<&'static Self> {
+        let process = std::process::id();
+        QUEUES.iter().find(|queue| {
+            let taken = queue.process.compare_exchange(0, process, Ordering::AcqRel, Ordering::Acquire);
+            taken.map_or_else(|owner| owner == process, |_| true)
+        })
+    }
+
+    fn lock(&self) -> MutexGuard<'_, VecDeque<(u8, String)>> {
+        self.lines.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
 
 /// Begins to keep what is logged.
 pub(crate) fn listen() {
@@ -34,7 +68,7 @@ pub(crate) fn listen() {
 /// Levels, as Python numbers them, and lines since the last time.
 #[pyfunction]
 pub(crate) fn take_logs() -> Vec<(u8, String)> {
-    LINES.lock().unwrap_or_else(PoisonError::into_inner).drain(..).collect()
+    Queue::own().map(|queue| queue.lock().drain(..).collect()).unwrap_or_default()
 }
 
 /// The text with each character as an escape that a terminal would obey, or that reorders or hides text.
@@ -46,24 +80,27 @@ pub(crate) fn harmless(text: &str) -> String {
 /// Waits until there are lines, or somebody calls [`wake_for_logs`], or so many milliseconds.
 #[pyfunction]
 pub(crate) fn wait_for_logs(py: Python<'_>, timeout: u64) {
+    let timeout = Duration::from_millis(timeout);
     py.detach(|| {
-        let lines = LINES.lock().unwrap_or_else(PoisonError::into_inner);
-        let idle = |lines: &mut VecDeque<_>| lines.is_empty() && !WOKEN.swap(false, Ordering::Relaxed);
-        drop(ARRIVED.wait_timeout_while(lines, Duration::from_millis(timeout), idle));
+        let Some(queue) = Queue::own() else { return std::thread::sleep(timeout) };
+        let idle = |lines: &mut VecDeque<_>| lines.is_empty() && !queue.is_woken.swap(false, Ordering::Relaxed);
+        drop(queue.arrived.wait_timeout_while(queue.lock(), timeout, idle));
     });
 }
 
 /// Ends [`wait_for_logs`], or the next one if nobody waits.
 #[pyfunction]
 pub(crate) fn wake_for_logs() {
-    let _lines = LINES.lock().unwrap_or_else(PoisonError::into_inner);
-    WOKEN.store(true, Ordering::Relaxed);
-    ARRIVED.notify_all();
+    if let Some(queue) = Queue::own() {
+        let _lines = queue.lock();
+        queue.is_woken.store(true, Ordering::Relaxed);
+        queue.arrived.notify_all();
+    }
 }
 
 /// Reports whether there are lines to take.
 pub(crate) fn has_lines() -> bool {
-    !LINES.lock().unwrap_or_else(PoisonError::into_inner).is_empty()
+    Queue::own().is_some_and(|queue| !queue.lock().is_empty())
 }
 
 struct Keeper;
@@ -90,13 +127,14 @@ impl Subscriber for Keeper {
         };
         let mut line = Line::default();
         event.record(&mut line);
-        let mut lines = LINES.lock().unwrap_or_else(PoisonError::into_inner);
+        let Some(queue) = Queue::own() else { return };
+        let mut lines = queue.lock();
         if lines.len() >= MOST {
             lines.pop_front();
         }
         let text = format!("{}{}", line.message, line.fields);
         lines.push_back((level, printable::harmless(&text).into_owned()));
-        ARRIVED.notify_all();
+        queue.arrived.notify_all();
     }
 
     fn enter(&self, _: &Id) {}

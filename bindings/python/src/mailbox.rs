@@ -109,6 +109,15 @@ impl Reply {
     }
 }
 
+impl Reply {
+    /// Answers with an exception.
+    pub(crate) fn fail(mut self, message: &'static str) {
+        self.is_answered = true;
+        let answer = move |_: Python<'_>| Err(PyRuntimeError::new_err(message));
+        self.mailbox.put(Letter::Answer(self.ticket, Box::new(answer)));
+    }
+}
+
 impl Drop for Reply {
     fn drop(&mut self) {
         if !self.is_answered {

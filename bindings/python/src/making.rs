@@ -132,7 +132,13 @@ impl Maker {
                     }
                 }
                 // The call itself waits for a connection of another one, if that is what the server has no room beside.
-                Err(Error::Refused(Refusal::TooMany)) => break,
+                Err(Error::Refused(Refusal::TooMany)) => {
+                    // A callback that has begun this call on another thread, and does not wait for it, has ended by then.
+                    turn.let_callbacks_end();
+                    let waited_by = turn.waited_by();
+                    turn.client().set_waited_by(waited_by);
+                    break;
+                }
                 Err(error) => return Err(told_whole(error, limits)),
             }
         }

@@ -8,7 +8,7 @@ import threading
 
 import pytest
 
-from remofile import AsyncClient, Client, algorithm, generate_token
+from remofile import AsyncClient, Client, Server, Tokens, algorithm, generate_token
 
 
 @pytest.fixture
@@ -179,6 +179,73 @@ def test_a_callback_may_await_the_client(options, root, local):
 
     asyncio.run(work())
     assert told and all(told) and [path.name for path in root.iterdir()] == ["foo"]
+
+
+@pytest.mark.parametrize("name", ["progress", "process_chunk"])
+def test_a_callback_that_awaits_a_client_without_another_session_is_told_so(tmp_path, local, name):
+    tokens = Tokens()
+    secret = tokens.add("alice", sessions=1)
+    (tmp_path / "root").mkdir()
+    (tmp_path / "root/foo").write_bytes(b"content")
+
+    async def work(port):
+        async with AsyncClient("127.0.0.1", port, secret) as client:
+            loop = asyncio.get_running_loop()
+
+            def awaited(call):
+                return asyncio.run_coroutine_threadsafe(call, loop)
+
+            for call in (lambda: client.exists("/foo"), lambda: client.upload_file(local / "bar", "/")):
+                (local / "bar").write_bytes(b"")
+                with pytest.raises(RuntimeError, match="allows no session beside"):
+                    await client.download_file("/foo", local, **{name: lambda *_: awaited(call()).result()})
+            # What nobody waits for is done when the callback is over.
+            begun = []
+            await client.download_file("/foo", local, **{name: lambda *_: begun.append(awaited(client.exists("/foo"))) or True})
+            assert begun and all([await asyncio.wrap_future(one) for one in begun])
+
+    with Server(tmp_path / "root", tokens=tokens) as server:
+        asyncio.run(work(server.port))
+    assert (local / "foo").read_bytes() == b"content"
+
+
+def test_callbacks_of_as_many_transfers_as_there_are_turns_may_await_the_client(options, root, local):
+    (root / "foo").write_bytes(b"content")
+    # As many as a client makes calls at a time.
+    all_of_them = threading.Barrier(16)
+
+    async def work():
+        async with AsyncClient(*options) as client:
+            loop = asyncio.get_running_loop()
+
+            def look(*_):
+                all_of_them.wait(60)
+                return asyncio.run_coroutine_threadsafe(client.exists("/foo"), loop).result()
+
+            await asyncio.gather(*(client.download_file("/foo", local, f"{n}", process_chunk=look) for n in range(16)))
+
+    asyncio.run(work())
+    assert len(list(local.iterdir())) == 16
+
+
+def test_a_callback_that_awaits_a_client_of_protocol_1_that_waits_for_it_is_told_so(options, root, local):
+    (root / "foo").write_bytes(b"content")
+
+    async def work():
+        async with AsyncClient(*options, protocol=1) as client:
+            loop = asyncio.get_running_loop()
+
+            def awaited(call):
+                return asyncio.run_coroutine_threadsafe(call, loop)
+
+            with pytest.raises(RuntimeError, match="use another one"):
+                await client.download_file("/foo", local, process_chunk=lambda *_: awaited(client.exists("/foo")).result())
+            begun = []
+            await client.download_file("/foo", local, process_chunk=lambda *_: begun.append(awaited(client.exists("/foo"))) or True)
+            assert [await asyncio.wrap_future(one) for one in begun] == [True]
+
+    asyncio.run(work())
+    assert (local / "foo").read_bytes() == b"content"
 
 
 def test_without_a_loop_of_asyncio_it_is_told_what_to_do(options):

@@ -276,6 +276,19 @@ def test_a_callback_that_uses_a_client_without_another_session_is_told_so(tmp_pa
             for inner in (lambda: client.exists("/foo"), file.read, lambda: client.write_bytes("/bar", b"")):
                 with pytest.raises(RuntimeError, match="allows no session beside"):
                     client.download_file("/foo", local, process_chunk=lambda *_: inner())
+        # On a thread that is not the main one the call waits for every callback.
+        failed = []
+
+        def work():
+            try:
+                client.download_file("/foo", local, "other", progress=lambda *_: client.exists("/foo"))
+            except RuntimeError as error:
+                failed.append(str(error))
+
+        thread = threading.Thread(target=work)
+        thread.start()
+        thread.join()
+        assert len(failed) == 1 and "allows no session beside" in failed[0]
         client.download_file("/foo", local)
     assert (local / "foo").read_bytes() == bytes(1_000_000)
 

@@ -14,6 +14,7 @@ import pytest
 import zmq
 
 from remofile import Client, FileNameError, Server, generate_keys, generate_token
+from remofile._remofile import take_logs, wait_for_logs
 from remofile.protocol import Reason, Request, Response
 
 TOKEN = generate_token()
@@ -297,6 +298,31 @@ def test_a_process_that_is_forked_while_something_is_logged_can_log_as_well(tmp_
         finally:
             logger.removeHandler(handler)
     assert os.waitpid(child, 0)[1] == 0
+
+
+def test_a_process_that_is_forked_while_the_queue_of_lines_is_in_use_has_one_of_its_own():
+    ended = threading.Event()
+
+    def use():
+        # It has the lock of the queue while other threads have the interpreter.
+        while not ended.is_set():
+            wait_for_logs(0)
+
+    threads = [threading.Thread(target=use) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    try:
+        for _ in range(300):
+            child = os.fork()
+            if child == 0:
+                signal.alarm(60)
+                take_logs()
+                os._exit(0)
+            assert os.waitpid(child, 0)[1] == 0
+    finally:
+        ended.set()
+        for thread in threads:
+            thread.join()
 
 
 @pytest.mark.parametrize("in_background", [True, False])

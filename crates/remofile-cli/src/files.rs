@@ -38,7 +38,10 @@ pub(crate) fn read_rules(path: &Path) -> io::Result<Zeroizing<String>> {
 
 fn read_text(file: impl Read) -> io::Result<Zeroizing<String>> {
     let mut text = Zeroizing::new(String::with_capacity(4096));
-    let length = file.take(MAX_BYTES + 1).read_to_string(&mut text)?;
+    let length = file.take(MAX_BYTES + 1).read_to_string(&mut text).map_err(|error| match error.kind() {
+        io::ErrorKind::InvalidData => io::Error::other("it is not UTF-8"),
+        _ => error,
+    })?;
     if length as u64 > MAX_BYTES { Err(too_large()) } else { Ok(text) }
 }
 

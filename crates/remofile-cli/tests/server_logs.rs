@@ -119,3 +119,36 @@ fn a_server_in_the_foreground_has_a_log_file_that_is_opened_again() {
     let text = |name: &str| String::from_utf8(read(at(name))).unwrap();
     assert!(text("logs/old").contains("/one") && text("logs/log").contains("/two"));
 }
+
+#[test]
+fn servers_of_directories_inside_one_another_are_both_told_whichever_starts_first() {
+    let directory = directory();
+    let at = |name: &str| -> PathBuf { directory.path().join(name) };
+    mkdir(at("upper"));
+    mkdir(at("upper/lower"));
+    let begin = |name: &str| {
+        let mut command = remofile();
+        command.args(["run", "--address", "127.0.0.1"]).arg(at(name)).args(["0", TOKEN]);
+        command.stderr(File::create(at(&format!("{}.log", name.replace('/', "-")))).unwrap());
+        Server::ready(command, &at(name))
+    };
+    for upper_is_first in [true, false] {
+        let (first, second) = if upper_is_first { ("upper", "upper/lower") } else { ("upper/lower", "upper") };
+        let (mut first, mut second) = (begin(first), begin(second));
+        first.run("list").ok();
+        first.signal("TERM");
+        second.signal("TERM");
+        let (upper, lower) = if upper_is_first { (&first, &second) } else { (&second, &first) };
+        let (upper_process, lower_process) = (upper.child.id(), lower.child.id());
+        first.wait();
+        second.wait();
+        let log = |name: &str| String::from_utf8(read(at(&format!("{name}.log")))).unwrap();
+        let below = format!(
+            "another server serves a directory below: the two do not know of each other's clients process={lower_process}\n"
+        );
+        let above = format!("/upper process={upper_process}\n");
+        assert_eq!(log("upper").matches(&below).count(), 1, "{upper_is_first}: {}", log("upper"));
+        assert_eq!(log("upper-lower").matches(&above).count(), 1, "{upper_is_first}: {}", log("upper-lower"));
+        assert!(log("upper-lower").contains("serves a directory above"), "{}", log("upper-lower"));
+    }
+}

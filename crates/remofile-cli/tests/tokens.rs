@@ -116,6 +116,9 @@ fn what_cannot_be_done_is_said_with_what_to_do() {
     assert!(scene.run("add bob --expires 2020-01-01").fails(2).contains("over already"));
     assert!(scene.run("rotate alice --grace 99999999999d").fails(2).contains("'--grace' is too long"));
     assert!(scene.run("add a/b").fails(2).contains("letters, digits"));
+    for below in ["/.remofile", "/.remofile/x"] {
+        assert!(scene.run(&format!("add bob --below {below}")).fails(2).contains("reserved"), "{below}");
+    }
     assert_eq!(scene.text(), before);
     write(scene.path("tokens.toml"), format!("{before}\n[bob]\nrigths = \"read\"\n"));
     let error = scene.run("add carol --json").error_object(1);

@@ -107,6 +107,29 @@ fn a_file_that_is_broken_while_a_server_runs_leaves_the_last_good_one_in_force_a
 }
 
 #[test]
+fn what_a_token_may_not_do_ends_with_the_same_status_over_either_protocol() {
+    let scene = Scene::new();
+    let (reader, dropper) = (scene.token("add reader --rights read"), scene.token("add box --rights upload"));
+    let expired = scene.token("add late");
+    write(scene.file(), [&read(scene.file())[..], b"expires = 1999-12-31T00:00:00Z\n"].concat());
+    let server = scene.serve();
+    let file = scene.root.path().join("a").display().to_string();
+    for protocol in [1, 2] {
+        let told = |token: &str, line: &str| client(&server, token, &format!("--protocol {protocol} {line}")).fails(3);
+        for (token, line, missing) in [
+            (&reader, format!("upload {file} /inbox"), "create"),
+            (&reader, "remove /a".to_owned(), "remove"),
+            (&dropper, "list".to_owned(), "read"),
+        ] {
+            let said = told(token, &line);
+            assert!(said.contains(&format!("no right to {missing}")), "{protocol}: {said}");
+            assert!(!said.contains("operation failed"), "{protocol}: {said}");
+        }
+        assert!(told(&expired, "list").contains("has expired"), "{protocol}");
+    }
+}
+
+#[test]
 fn a_dry_run_is_refused_where_the_token_lacks_a_right() {
     let scene = Scene::new();
     let (reader, dropper) = (scene.token("add reader --rights read"), scene.token("add box --rights upload"));

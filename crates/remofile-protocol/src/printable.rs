@@ -84,12 +84,28 @@ impl fmt::Display for Harmless<'_> {
     }
 }
 
+/// Displays a path in front of what is said about it, as [`harmless`] writes it: a sentence would begin with a colon if it were empty.
+#[derive(Debug, Clone, Copy)]
+pub struct ShownPath<'a>(pub &'a str);
+
+impl fmt::Display for ShownPath<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.0.is_empty() { f.write_str("''") } else { Harmless(self.0).fmt(f) }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
     fn everything() -> impl Iterator<Item = char> {
         '\0'..=char::MAX
+    }
+
+    #[test]
+    fn an_empty_path_is_seen_in_a_sentence() {
+        assert_eq!(ShownPath("").to_string(), "''");
+        assert_eq!(ShownPath("/a\u{1b}").to_string(), r"/a\u{1b}");
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! Errors of this library's calls.
 
 use remofile_protocol::handshake::Refusal;
-use remofile_protocol::printable::{Harmless, harmless};
+use remofile_protocol::printable::{Harmless, ShownPath, harmless};
 use remofile_protocol::wire::{ErrorCode, Failure, Holder};
 use std::io;
 use std::time::Duration;
@@ -114,7 +114,7 @@ pub enum Error {
         source: io::Error,
     },
     /// The root directory cannot be served.
-    #[error("cannot serve {}: {}", Harmless(.path), describe_root(.failure))]
+    #[error("cannot serve {}: {}", ShownPath(.path), describe_root(.failure))]
     Root {
         /// The directory.
         path: String,
@@ -368,7 +368,7 @@ fn describe_conflicts(conflicts: &[Failure]) -> String {
         [] => return "files are in the way (nothing was changed)".to_owned(),
         [first, others @ ..] => (first, others.len()),
     };
-    let first = harmless(first.path.as_deref().unwrap_or_default());
+    let first = ShownPath(first.path.as_deref().unwrap_or_default());
     let are = match others {
         0 => format!("{first} is"),
         1 => format!("{first} and one other are"),

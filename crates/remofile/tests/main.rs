@@ -20,6 +20,7 @@ mod content;
 mod coordinated;
 mod copying;
 mod damaged_lines;
+mod empty_paths;
 mod examples;
 mod failover;
 mod flights;

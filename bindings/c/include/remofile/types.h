@@ -274,6 +274,8 @@ typedef struct remofile_server_status {
   char address[REMOFILE_TEXT_BYTES];
   // The name of the client's token; empty if it has none.
   char token[REMOFILE_TEXT_BYTES];
+  // 1 if holders and waiting have at most those who use the same token, since the token is shown no others.
+  int hides_others;
 } remofile_server_status;
 
 // The room of a disk, or of the quota that a token has.

@@ -45,7 +45,8 @@ class _Answers:
     def expect(self, future: asyncio.Future[Any]) -> tuple[int, Interrupt]:
         self._tickets += 1
         self._futures[self._tickets] = future
-        return self._tickets, Interrupt(self._mailbox, self._tickets)
+        # In the context of a callback that another call waits for, this is made in it.
+        return self._tickets, Interrupt(self._mailbox, self._tickets, INTERRUPT.get())
 
     def forget(self, ticket: int) -> bool:
         """Wait for an answer no longer; false if it has come."""
@@ -129,7 +130,7 @@ class Threads:
         """
         loop = _running_loop()
         waiter: asyncio.Future[T] = loop.create_future()
-        interrupt, context = Interrupt(), contextvars.copy_context()
+        interrupt, context = Interrupt(outer=INTERRUPT.get()), contextvars.copy_context()
         context.run(INTERRUPT.set, interrupt)
         body = functools.partial(context.run, function, *arguments, **options)
         future = self._executors().submit(body)

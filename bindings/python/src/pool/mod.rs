@@ -6,6 +6,7 @@
 
 mod queue;
 
+use crate::callbacks::{MadeTurn, WaitingCall, outlast};
 use crate::limits::CallLimits;
 use queue::{Grant, MOST_AT_WORK, Queue};
 use remofile::{Client, ClientOptions, Error, Protocol};
@@ -66,8 +67,10 @@ pub(crate) struct Turn {
     /// `None` for a call that is made beside its turn.
     number: Option<u64>,
     waited: Duration,
-    /// Number of calls of the client that wait for this one.
+    /// Number of calls of the client that wait for this one on its own thread.
     waited_by: usize,
+    /// Those that may wait for it on others.
+    waiting: Vec<WaitingCall>,
     is_workers: bool,
     client: Option<Client>,
 }
@@ -78,6 +81,9 @@ pub(crate) struct WaitingHook {
     pool: Arc<Shared>,
     number: Option<u64>,
 }
+
+/// The way to a pool's queue, from a thread of its own.
+pub(crate) struct LaterWork(Arc<Shared>);
 
 impl Pool {
     pub(crate) fn new(options: ClientOptions) -> Self {
@@ -113,10 +119,11 @@ impl Pool {
 
     /// Has a worker do something when it is its turn. Returns the number with which it can be withdrawn before.
     pub(crate) fn submit(&self, limits: &CallLimits, about: Option<Arc<str>>, work: Work) -> u64 {
-        let mut state = self.0.lock();
-        let number = state.queue.push(Waiter::Job(work), about, limits.interrupt.clone());
-        self.0.go_on(state);
-        number
+        self.0.submit(limits, about, work)
+    }
+
+    pub(crate) fn later(&self) -> LaterWork {
+        LaterWork(Arc::clone(&self.0))
     }
 
     /// Takes work out of the queue. Returns `false` if it has begun.
@@ -140,7 +147,8 @@ impl Pool {
     /// A turn beside the others: for a call that is made in a callback or signal handler of so many other ones, which wait for it.
     pub(crate) fn turn_beside(&self, waited_by: usize) -> Turn {
         let pool = Arc::clone(&self.0);
-        Turn { pool, number: None, waited: Duration::ZERO, waited_by, is_workers: false, client: None }
+        let waiting = Vec::new();
+        Turn { pool, number: None, waited: Duration::ZERO, waited_by, waiting, is_workers: false, client: None }
     }
 
     /// Ends the sessions that no call uses, and the others when their calls are over.
@@ -188,6 +196,13 @@ impl Shared {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    fn submit(self: &Arc<Self>, limits: &CallLimits, about: Option<Arc<str>>, work: Work) -> u64 {
+        let mut state = self.lock();
+        let number = state.queue.push(Waiter::Job(work), about, limits.interrupt.clone());
+        self.go_on(state);
+        number
+    }
+
     /// Lets those begin whose turn it is.
     fn go_on(self: &Arc<Self>, mut state: MutexGuard<'_, State>) {
         while let Some((waiter, grant)) = state.queue.next() {
@@ -204,8 +219,8 @@ impl Shared {
 
     fn await_turn(self: &Arc<Self>, ticket: &Ticket, number: u64, limits: &CallLimits) -> Result<Turn, Error> {
         let turn = |grant: Grant| {
-            let (pool, number) = (Arc::clone(self), Some(grant.number));
-            Turn { pool, number, waited: grant.waited, waited_by: 0, is_workers: false, client: None }
+            let (pool, number, waiting) = (Arc::clone(self), Some(grant.number), Vec::new());
+            Turn { pool, number, waited: grant.waited, waited_by: 0, waiting, is_workers: false, client: None }
         };
         let _parked = limits.park_here();
         loop {
@@ -242,9 +257,19 @@ impl Turn {
         self.waited
     }
 
-    /// Returns how many calls of the client wait for this one.
+    /// Returns how many calls of the client wait for this one, as far as anybody knows.
     pub(crate) fn waited_by(&self) -> usize {
-        self.waited_by
+        self.waited_by + self.waiting.iter().filter(|call| call.is_waiting()).count()
+    }
+
+    /// Notes the calls in whose callbacks, on other threads, this one is made.
+    pub(crate) fn set_waiting(&mut self, waiting: Vec<WaitingCall>) {
+        self.waiting = waiting;
+    }
+
+    /// Gives those callbacks the time to end.
+    pub(crate) fn let_callbacks_end(&self) {
+        outlast(&self.waiting);
     }
 
     pub(crate) fn waiting_hook(&self) -> WaitingHook {
@@ -276,6 +301,27 @@ impl Drop for Turn {
         if let Some(mut ended) = ended {
             ended.disconnect();
         }
+    }
+}
+
+impl MadeTurn for WaitingHook {
+    fn pool(&self) -> usize {
+        Arc::as_ptr(&self.pool).addr()
+    }
+
+    fn step_aside(&self) {
+        if let Some(number) = self.number {
+            let mut state = self.pool.lock();
+            state.queue.step_aside(number);
+            self.pool.go_on(state);
+        }
+    }
+}
+
+impl LaterWork {
+    /// Does what [`Pool::submit`] does.
+    pub(crate) fn submit(&self, limits: &CallLimits, about: Option<Arc<str>>, work: Work) {
+        self.0.submit(limits, about, work);
     }
 }
 
@@ -336,6 +382,7 @@ fn work(pool: &Arc<Shared>) {
                 number: Some(grant.number),
                 waited: grant.waited,
                 waited_by: 0,
+                waiting: Vec::new(),
                 is_workers: true,
                 client: None,
             };

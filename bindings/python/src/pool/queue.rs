@@ -117,6 +117,12 @@ impl<W> Queue<W> {
         if let Some(about) = &call.about {
             *self.contended.entry(Arc::clone(about)).or_default() += 1;
         }
+        self.step_aside(number);
+    }
+
+    /// Lets another call begin in the place of one at work, up to a bound.
+    pub(super) fn step_aside(&mut self, number: u64) {
+        let Some(call) = self.at_work.get_mut(&number).filter(|call| !call.is_beyond) else { return };
         if self.beyond < MOST_WAITING && self.most > 1 {
             call.is_beyond = true;
             (self.counted, self.beyond) = (self.counted - 1, self.beyond + 1);

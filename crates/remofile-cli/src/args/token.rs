@@ -2,7 +2,8 @@
 
 use super::values::{sessions, size, some_duration};
 use clap::{Args, Subcommand, ValueEnum, ValueHint};
-use remofile::protocol::path::RemotePath;
+use remofile::protocol::path::{InvalidPath, RemotePath};
+use remofile::store::STAGING_NAME;
 use remofile::tokens::{parse_time, show_time};
 use remofile::{TokenName, TokenRights};
 use std::path::PathBuf;
@@ -207,9 +208,13 @@ fn expires(text: &str) -> Result<Expires, String> {
 }
 
 fn below(text: &str) -> Result<RemotePath, String> {
-    match text.starts_with('/') {
-        true => text.parse().map_err(|error: remofile::protocol::path::InvalidPath| error.to_string()),
-        false => Err("it is a path from the server's root directory on, such as /inbox".to_owned()),
+    if !text.starts_with('/') {
+        return Err("it is a path from the server's root directory on, such as /inbox".to_owned());
+    }
+    let path: RemotePath = text.parse().map_err(|error: InvalidPath| error.to_string())?;
+    match path.as_str().split('/').nth(1) {
+        Some(STAGING_NAME) => Err(format!("/{STAGING_NAME} is reserved for Remofile: no token reaches it")),
+        _ => Ok(path),
     }
 }
 

@@ -179,6 +179,12 @@ fn no_file(name: Option<&str>, why: &str) -> Result<FoundProfile> {
 
 /// Tells what to do about a profile that there is not, the name of which may be that of a host.
 fn making(name: &str) -> String {
+    if name.is_empty() {
+        return "its name is empty: is a variable of the shell not set?".to_owned();
+    }
+    if !is_profile_name(name) {
+        return "a name has letters, digits and any of . _ -".to_owned();
+    }
     format!("'remofile login {name} HOST' makes it, and a path at a host of this name is 'remofile://{name}/PATH'")
 }
 
@@ -219,6 +225,7 @@ fn parse(path: &Path, text: &str) -> Result<Config> {
         // The parser tells what it expects in words of Rust.
         let message = error.message().replace("expected u16", "expected a number from 1 to 65535");
         let message = message.replace("expected u8", "expected 1 or 2");
+        let message = message.replace("expected struct Profile", "expected a table of settings");
         // A word without quotation marks is taken for the beginning of a number or of 'true', 'nan' and the like.
         let is_word = ["invalid float", "invalid boolean", "invalid integer", "invalid mantissa", "string values"];
         let message = match is_word.iter().any(|beginning| message.starts_with(beginning)) {
@@ -265,6 +272,15 @@ public-key = "px!WUpcx)EWvVtHCzYdy)}K>NVe#/:FAe7XLAnZ5"
     #[test]
     fn a_missing_profile_names_those_there_are() {
         assert!(message(CONFIG, Some("x")).contains("there is home, work"));
+        for (name, told) in [
+            ("", "its name is empty"),
+            (" home", "letters, digits"),
+            ("home\n", "letters, digits"),
+            ("../x", "letters"),
+        ] {
+            let message = message(CONFIG, Some(name));
+            assert!(message.contains(told) && !message.contains("login"), "{message}");
+        }
         let nowhere = ConfigFile::default();
         assert!(profile(&nowhere, Some("x")).is_err());
         let missing = ConfigFile { path: Some("/nonexistent/x".into()), ..ConfigFile::default() };
@@ -282,6 +298,7 @@ public-key = "px!WUpcx)EWvVtHCzYdy)}K>NVe#/:FAe7XLAnZ5"
         assert!(message.contains("tokn") && message.contains("line 2"), "{message}");
         assert!(!message.contains("secret"), "{message}");
         assert!(choose_in("colour = 1", None).is_err());
+        assert!(self::message("[profile]\nx = 3\n", Some("x")).contains("expected a table of settings"));
         for (port, told) in [("'x'", "number from 1 to 65535"), ("99999", "number from 1 to 65535")] {
             let message = self::message(&format!("[profile.x]\nport = {port}\n"), Some("x"));
             assert!(message.contains(told) && !message.contains("u16"), "{message}");

@@ -2,7 +2,7 @@
 
 use crate::handshake::Rights;
 use crate::path::{InvalidName, InvalidPath};
-use crate::printable::Harmless;
+use crate::printable::{Harmless, ShownPath};
 use minicbor::{Decode, Decoder, Encode, Encoder, decode, encode};
 use std::fmt;
 
@@ -200,7 +200,7 @@ impl Failure {
 impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if let Some(path) = &self.path {
-            write!(f, "{}: ", Harmless(path))?;
+            write!(f, "{}: ", ShownPath(path))?;
         }
         match &self.detail {
             // So many things can be short, or away for a moment, that what the code means in general would mislead.
@@ -272,6 +272,8 @@ mod tests {
     fn a_failure_reads_as_a_sentence() {
         let failure = Failure::new(ErrorCode::NotFound).at("/a").because("os error 2");
         assert_eq!(failure.to_string(), "/a: there is no such file or directory (os error 2)");
+        let nameless = Failure::new(ErrorCode::NotFound).at("");
+        assert_eq!(nameless.to_string(), "'': there is no such file or directory");
         let hostile = Failure::new(ErrorCode::NotFound).at("/a\u{9b}2J").because("\u{202e}\n");
         assert_eq!(hostile.to_string(), r"/a\u{9b}2J: there is no such file or directory (\u{202e}\u{a})");
     }

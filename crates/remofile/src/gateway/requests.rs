@@ -3,7 +3,7 @@
 use crate::carrier::{Line, LinkError, ZmtpLink};
 use crate::error::{Error, Result, Unopened, describe_holder};
 use crate::store::StoreResult;
-use remofile_protocol::handshake::Refusal;
+use remofile_protocol::handshake::{Refusal, Right, Rights};
 use remofile_protocol::key::PublicKey;
 use remofile_protocol::limits::{DEAD_AFTER, HANDSHAKE_TIMEOUT};
 use remofile_protocol::protocol1::{Directory, Request, Response};
@@ -228,6 +228,9 @@ fn refused(message: String) -> Unopened {
     if message.starts_with(WRONG_TOKEN) {
         return Unopened::Doubtful(Error::Refused(Refusal::Token));
     }
+    if message == Refusal::Expired.to_string() {
+        return Unopened::Doubtful(Error::Refused(Refusal::Expired));
+    }
     Error::from(unknown(message)).into()
 }
 
@@ -244,11 +247,33 @@ fn named_by(code: ErrorCode, message: &str) -> Option<Failure> {
     Some(Failure::new(code).because(detail))
 }
 
+/// Returns the failure that this project's server tells of a token without a right: the one right that the text names is missing.
+fn denied(message: &str) -> Option<Failure> {
+    let told = format!("{} (the token ", ErrorCode::PermissionDenied.sentence());
+    let (before, rest) = message.split_once(&told)?;
+    let path = before.strip_suffix(": ").filter(|path| path.starts_with('/'));
+    let (_, missing) = rest.strip_suffix(')')?.rsplit_once(" has no right to ")?;
+    let missing = Right::ALL.into_iter().find(|right| right.name() == missing)?;
+    let others: Vec<Right> = Right::ALL.into_iter().filter(|right| *right != missing).collect();
+    if path.is_none() && !before.is_empty() {
+        return None;
+    }
+    let detail = format!("the token {}", rest.strip_suffix(')')?);
+    let failure = Failure::new(ErrorCode::PermissionDenied).because(detail);
+    Some(Failure { path: path.map(str::to_owned), rights: Some(Rights::of(&others)), ..failure })
+}
+
 /// Returns the failure for a message of the server that no reason names.
 pub(super) fn unknown(message: String) -> Failure {
     // Protocol 1 has no code for this, only the text of an unknown error.
     if let Some(failure) = OF_THE_DISK.into_iter().find_map(|code| named_by(code, &message)) {
         return failure;
+    }
+    if let Some(failure) = denied(&message) {
+        return failure;
+    }
+    if message == ErrorCode::TokenRevoked.sentence() {
+        return ErrorCode::TokenRevoked.into();
     }
     let Some(rest) = message.strip_prefix(ErrorCode::Busy.sentence()) else {
         return Failure::new(ErrorCode::Other).because(message);
@@ -299,6 +324,26 @@ mod tests {
         }
         for other in ["no space", "the disk failed us"] {
             assert_eq!(unknown(other.to_owned()).code, ErrorCode::Other);
+        }
+    }
+
+    #[test]
+    fn a_token_without_a_right_or_that_is_gone_is_told_from_other_failures() {
+        let rights = Rights::of(&[Right::Read, Right::Create, Right::Remove]);
+        let denied = Failure { rights: Some(rights), ..ErrorCode::PermissionDenied.into() };
+        let denied = denied
+            .because(format_args!("the token {:?} has no right to replace", "a (the token b has no right to read)"));
+        for failure in [denied.clone().at("/a: b"), denied] {
+            assert_eq!(unknown(failure.to_string()), failure);
+        }
+        assert_eq!(unknown(ErrorCode::TokenRevoked.sentence().to_owned()).code, ErrorCode::TokenRevoked);
+        for other in [
+            "permission denied",
+            "permission denied (os error 13)",
+            "permission denied (the token \"a\" has no right to fly)",
+            "not /a: permission denied (the token \"a\" has no right to read)",
+        ] {
+            assert_eq!(unknown(other.to_owned()).code, ErrorCode::Other, "{other}");
         }
     }
 }

@@ -24,6 +24,7 @@ mod lifetime;
 mod limits;
 mod lobby;
 mod max_hold;
+mod neighbours;
 mod network;
 mod observer;
 mod open_files;
@@ -65,6 +66,7 @@ use expiry::Expiry;
 use files::Files;
 use lifetime::{Control, Lifetime, Run, ServerState, Stop, lock};
 use lobby::Lobby;
+use neighbours::Neighbours;
 use options::check;
 use presence::Presence;
 use principal::Grant;
@@ -360,7 +362,7 @@ impl Bound {
             (!read_only).then(|| Expiry::begin(store, partial_expiry, Arc::clone(&context.shared.staged_files)));
         let (pool, reporter) = (context.shared.pool.clone(), context.shared.reporter.clone());
         let served = Lobby::new(listeners, context, expiry, &lifetime.stop.waker)
-            .and_then(|lobby| lobby.run(&lifetime.stop))
+            .and_then(|lobby| lobby.run(&lifetime.stop, Neighbours::of(lifetime.directory.clone())))
             .map_err(|source| Error::System { what: "the server cannot go on", source });
         drop(watch);
         // What sessions that are gone had under way is to be whole.

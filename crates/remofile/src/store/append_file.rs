@@ -9,11 +9,15 @@ use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
 
 /// A file that is only appended to. It may be renamed or emptied by others meanwhile: what is appended goes to the end of
-/// whatever it has then.
+/// whatever it has then, and begins a line of its own: the last one of a full disk or a power failure may have no end.
 #[derive(Debug)]
 pub struct AppendFile {
     path: PathBuf,
     file: OwnedFd,
+    /// True if the file had a line without an end when it was opened: what comes is no part of that.
+    is_torn: bool,
+    /// True if the last line that was appended has its end.
+    ends_in_line: bool,
 }
 
 impl AppendFile {
@@ -25,7 +29,8 @@ impl AppendFile {
     /// keep its writer waiting for ever. Files of the system that take nothing, such as `/proc/version`, are told from others.
     pub fn open(path: &Path) -> io::Result<Self> {
         let path = std::path::absolute(path)?;
-        Ok(Self { file: open_checked(&path)?, path })
+        let file = open_checked(&path)?;
+        Ok(Self { is_torn: is_torn(&file, &path), ends_in_line: true, file, path })
     }
 
     /// Returns the absolute path that it was opened by.
@@ -45,7 +50,11 @@ impl AppendFile {
     /// # Errors
     /// As [`AppendFile::open`]. The file that is open stays open then.
     pub fn reopen(&mut self) -> io::Result<()> {
-        self.file = open_checked(&self.path)?;
+        let file = open_checked(&self.path)?;
+        // A server that has confined itself may not read it, and knows of its own line without.
+        self.is_torn =
+            if are_same(&file, &self.file) { self.is_torn || !self.ends_in_line } else { is_torn(&file, &self.path) };
+        (self.file, self.ends_in_line) = (file, true);
         Ok(())
     }
 
@@ -54,8 +63,37 @@ impl AppendFile {
     /// # Errors
     /// Whatever the file system says, such as that the disk is full.
     pub fn append(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        Ok(system::write(&self.file, bytes)?)
+        if self.is_torn
+            && fstat(&self.file).is_ok_and(|stat| stat.st_size > 0)
+            && system::write(&self.file, b"\n")? == 0
+        {
+            return Err(io::ErrorKind::WriteZero.into());
+        }
+        self.is_torn = false;
+        let count = system::write(&self.file, bytes)?;
+        if let Some(last) = count.checked_sub(1).and_then(|last| bytes.get(last)) {
+            self.ends_in_line = *last == b'\n';
+        }
+        Ok(count)
     }
+}
+
+fn are_same(one: &OwnedFd, other: &OwnedFd) -> bool {
+    let place = |file| fstat(file).ok().map(|stat| (stat.st_dev, stat.st_ino));
+    place(one).is_some_and(|place_of_one| place(other) == Some(place_of_one))
+}
+
+/// Reports whether a file ends in the middle of a line, as far as it may be read.
+fn is_torn(file: &OwnedFd, path: &Path) -> bool {
+    let Ok(stat) = fstat(file) else { return false };
+    if FileType::from_raw_mode(stat.st_mode) != FileType::RegularFile {
+        return false;
+    }
+    let Some(last) = u64::try_from(stat.st_size).ok().and_then(|size| size.checked_sub(1)) else { return false };
+    let how = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
+    let Ok(read) = system::openat(CWD, path, how, Mode::empty()) else { return false };
+    let mut byte = [b'\n'];
+    are_same(&read, file) && system::pread(&read, &mut byte, last).is_ok() && byte != [b'\n']
 }
 
 fn open_checked(path: &Path) -> io::Result<OwnedFd> {
@@ -114,6 +152,29 @@ mod tests {
         fs::File::options().write(true).open(&path).unwrap().set_len(0).unwrap();
         file.append(b"four\n").unwrap();
         assert_eq!(fs::read_to_string(&path).unwrap(), "four\n");
+    }
+
+    #[test]
+    fn what_is_appended_begins_a_line_of_its_own() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("log");
+        let append = |text: &str| AppendFile::open(&path).unwrap().append(text.as_bytes()).unwrap();
+        fs::write(&path, "torn").unwrap();
+        assert_eq!(append("one\n"), 4);
+        append("two\n");
+        assert_eq!(fs::read_to_string(&path).unwrap(), "torn\none\ntwo\n");
+        // What was taken in part goes on where it ended, but for another file, or the same one anew.
+        let mut file = AppendFile::open(&path).unwrap();
+        file.append(b"th").unwrap();
+        file.append(b"ree\nfo").unwrap();
+        file.reopen().unwrap();
+        file.append(b"four\n").unwrap();
+        assert_eq!(fs::read_to_string(&path).unwrap(), "torn\none\ntwo\nthree\nfo\nfour\n");
+        file.append(b"fi").unwrap();
+        fs::remove_file(&path).unwrap();
+        file.reopen().unwrap();
+        file.append(b"five\n").unwrap();
+        assert_eq!(fs::read_to_string(&path).unwrap(), "five\n");
     }
 
     #[test]

@@ -2,11 +2,13 @@
 //! other.
 
 use super::StoreResult;
+use super::lock_holder::holder_of;
+use super::nested_servers::NestedServers;
 use super::shared_directory::SharedDirectory;
 use super::system;
 use remofile_protocol::wire::{ErrorCode, Failure};
 use rustix::fd::{BorrowedFd, OwnedFd};
-use rustix::fs::{CWD, FlockOperation, Mode, OFlags, Stat, flock, fstat, major, minor};
+use rustix::fs::{CWD, FlockOperation, Mode, OFlags, Stat, flock, fstat};
 use rustix::io::Errno;
 use std::path::Path;
 use std::time::Duration;
@@ -14,9 +16,6 @@ use std::time::Duration;
 /// Attempts to share a directory that a server has for itself, and the pause between them.
 const SHARE_ATTEMPTS: u32 = 20;
 const SHARE_PAUSE: Duration = Duration::from_millis(50);
-
-/// The kernel's list of locks.
-const LOCKS: &str = "/proc/locks";
 
 /// A directory that no other server serves at the same time. The lock is on the directory itself, so that it is the same
 /// by every path that leads there, and nothing of it is left when the process ends, however that is.
@@ -26,6 +25,7 @@ pub struct ServedDirectory {
     directory: Option<OwnedFd>,
     /// The knowledge of it, if several servers of one coordinator share it.
     shared: Option<SharedDirectory>,
+    nested: NestedServers,
 }
 
 impl ServedDirectory {
@@ -34,11 +34,7 @@ impl ServedDirectory {
     /// # Errors
     /// If another server has it, or it cannot be opened.
     pub fn claim(path: &Path) -> StoreResult<Self> {
-        let claimed = Self::claim_at(CWD, path)?;
-        if claimed.directory.is_some() {
-            warn_of_servers_above(path);
-        }
-        Ok(claimed)
+        Self::claim_at(CWD, path)
     }
 
     /// Claims a directory for one of several servers that agree by a coordinator. Others, and servers without one, are
@@ -60,7 +56,8 @@ impl ServedDirectory {
                         tracing::warn!(%error, "no lock on the directory: see to it that no server without the coordinator serves it");
                     }
                     let shared = Some(SharedDirectory::open(&directory)?);
-                    return Ok(Self { directory: Some(directory), shared });
+                    let nested = NestedServers::mark(&directory);
+                    return Ok(Self { directory: Some(directory), shared, nested }.told_of_others());
                 }
             }
         }
@@ -98,14 +95,29 @@ impl ServedDirectory {
         let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
         let directory = system::openat(above, path, flags, Mode::empty()).map_err(failed)?;
         match system::flock(&directory, FlockOperation::NonBlockingLockExclusive) {
-            Ok(()) => Ok(Self { directory: Some(directory), shared: None }),
+            Ok(()) => {
+                let nested = NestedServers::mark(&directory);
+                Ok(Self { directory: Some(directory), shared: None, nested }.told_of_others())
+            }
             Err(Errno::WOULDBLOCK) => Err(taken(&fstat(&directory).map_err(failed)?)),
             Err(errno) => {
                 let error = std::io::Error::from(errno);
                 tracing::warn!(%error, "no lock on the directory: see to it that no other server serves it");
-                Ok(Self { directory: None, shared: None })
+                let nested = NestedServers::mark(&directory);
+                Ok(Self { directory: None, shared: None, nested }.told_of_others())
             }
         }
+    }
+
+    fn told_of_others(self) -> Self {
+        self.nested.look(true);
+        self
+    }
+
+    /// Logs servers of directories above and below that have begun since the last look: they know nothing of the leases of this
+    /// one, nor it of theirs. Returns how many it has logged. It takes some system calls and waits for nothing.
+    pub(crate) fn look_around(&self) -> usize {
+        self.nested.look(false)
     }
 }
 
@@ -126,35 +138,6 @@ fn taken(directory: &Stat) -> Failure {
     ))
 }
 
-/// A server of a directory above, or one of this process, knows nothing of the leases of this one.
-fn warn_of_servers_above(path: &Path) {
-    let Ok(real) = path.canonicalize() else { return };
-    for above in real.ancestors().skip(1) {
-        let holder = rustix::fs::stat(above).ok().and_then(|stat| holder_of(&stat));
-        if let Some(process) = holder {
-            let above = above.display();
-            tracing::warn!(%above, process, "another server serves a directory above: the two do not know of each other's clients");
-        }
-    }
-}
-
-/// The process that has a directory locked, as far as the kernel tells.
-fn holder_of(directory: &Stat) -> Option<u32> {
-    let locks = std::fs::read_to_string(LOCKS).ok()?;
-    let place = format!("{:02x}:{:02x}:{}", major(directory.st_dev), minor(directory.st_dev), directory.st_ino);
-    // 0 stands for a process of another container.
-    holder_in(&locks, &place).filter(|process| *process > 0)
-}
-
-fn holder_in(locks: &str, place: &str) -> Option<u32> {
-    locks.lines().find_map(|line| {
-        let mut words = line.split_ascii_whitespace().skip(1);
-        let is_exclusive = words.next() == Some("FLOCK") && words.nth(1) == Some("WRITE");
-        let process = words.next()?;
-        (is_exclusive && words.next() == Some(place)).then(|| process.parse().ok()).flatten()
-    })
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -173,16 +156,5 @@ mod tests {
         ServedDirectory::claim(outer.path()).unwrap();
         drop(first);
         ServedDirectory::claim(&link).unwrap();
-    }
-
-    #[test]
-    fn the_holder_is_in_the_list_of_the_kernel() {
-        let locks = "1: FLOCK  ADVISORY  WRITE 1234 fe:01:77 0 EOF\n2: POSIX  ADVISORY  WRITE 9 fe:01:78 0 EOF\n\
-                     3: FLOCK  ADVISORY  READ 8 fe:01:79 0 EOF\n1: -> FLOCK  ADVISORY  WRITE 7 fe:01:80 0 EOF\n";
-        let holder = |place: &str| holder_in(locks, place);
-        assert_eq!(holder("fe:01:77"), Some(1234));
-        for place in ["fe:01:7", "fe:01:78", "fe:01:79", "fe:01:80"] {
-            assert_eq!(holder(place), None, "{place}");
-        }
     }
 }

@@ -24,6 +24,7 @@ use super::admission::Place;
 use super::connection::Connection;
 use super::expiry::Expiry;
 use super::lifetime::Stop;
+use super::neighbours::Neighbours;
 use super::open_files::MOST_OPEN;
 use super::presence::Presence;
 use super::roster::Roster;
@@ -62,8 +63,8 @@ use zeromq::{First, Stranger, Verdict};
 /// to leave.
 const MAX_WAITING: usize = 1024;
 
-/// Descriptors that are neither for connections nor for workers: listeners, the store, logs, and files that stay open.
-const OWN_DESCRIPTORS: usize = 32 + MOST_OPEN;
+/// Descriptors that are neither for connections nor for workers: listeners, the store, logs, directories above, and files that stay open.
+const OWN_DESCRIPTORS: usize = 48 + MOST_OPEN;
 
 const WAKE: Token = Token(0);
 const FIRST_LISTENER: usize = 1;
@@ -173,13 +174,13 @@ impl Lobby {
     }
 
     /// Runs until it is to stop and the waker was called; then ends every session.
-    pub(super) fn run(mut self, stop: &Stop) -> io::Result<()> {
-        let served = self.serve(stop);
+    pub(super) fn run(mut self, stop: &Stop, neighbours: Neighbours) -> io::Result<()> {
+        let served = self.serve(stop, neighbours);
         self.end_sessions();
         served
     }
 
-    fn serve(&mut self, stop: &Stop) -> io::Result<()> {
+    fn serve(&mut self, stop: &Stop, mut neighbours: Neighbours) -> io::Result<()> {
         let mut events = Events::with_capacity(256);
         while !stop.stopping.load(Ordering::Acquire) {
             match self.poll.poll(&mut events, self.timeout()) {
@@ -205,6 +206,7 @@ impl Lobby {
             self.accept();
             self.expire();
             self.schedule_look();
+            neighbours.run(Instant::now());
         }
         Ok(())
     }

@@ -12,6 +12,7 @@ use super::own_fence::{FOR_EVER, OwnFence};
 use super::service::Service;
 use super::service::azure::blocks::upload_number;
 use super::service::azure::container::Azure;
+use super::service::azure::errors::hierarchical;
 use super::service::s3::S3;
 use super::settings::{Account, Settings};
 use super::watched::WatchedConnector;
@@ -113,9 +114,7 @@ impl Client {
     /// Refuses a bucket whose keys are not what they are elsewhere.
     pub(crate) async fn refuse_hierarchy(&self) -> StoreResult<()> {
         match self.service.azure(&self.requests) {
-            Some(azure) if azure.is_hierarchical().await => Err(Failure::new(ErrorCode::Unsupported).because(
-                "the account has a hierarchical namespace, which is not supported: serve a container of an account without one",
-            )),
+            Some(azure) if azure.is_hierarchical().await => Err(hierarchical()),
             _ => Ok(()),
         }
     }

@@ -104,6 +104,29 @@ fn pages_without_names_are_no_end_and_a_removal_goes_on_behind_each() {
 }
 
 #[test]
+fn a_directory_that_is_listed_out_of_turn_is_read_over_when_its_turn_comes() {
+    let double = AzureDouble::start(|request, _| {
+        if request.query.get("comp").is_none_or(|comp| comp != "list") {
+            return None;
+        }
+        let marker = request.query.get("marker").map_or("", String::as_str);
+        Some(Some(match (request.query["prefix"].as_str(), marker) {
+            ("p/", "") => page(&["p/a-1", "p/a-2", "p/a-3"], "one"),
+            ("p/", "one") => page(&["p/a/x"], "two"),
+            ("p/", "two") => page(&["p/a/y", "p/b"], ""),
+            ("p/a/", _) => page(&["p/a/x", "p/a/y"], ""),
+            _ => page(&[], ""),
+        }))
+    });
+    let store = double.open_with(BucketOptions { waiting_keys: 2, ..double.options() }).unwrap();
+    assert_eq!(list(&store, "/", true), ["/a/", "/a/x", "/a/y", "/a-1", "/a-2", "/a-3", "/b"]);
+    let state = double.lock();
+    let first =
+        state.requests.iter().filter(|request| request.contains("prefix=p%2F&sv=") && !request.contains("marker="));
+    assert_eq!(first.count(), 1, "{:?}", state.requests);
+}
+
+#[test]
 fn names_that_come_in_another_order_are_no_listing() {
     let double = AzureDouble::start(|request, _| {
         let is_list = request.query.get("comp").is_some_and(|comp| comp == "list");

@@ -125,6 +125,7 @@ remofile status --profile nas --json",
         "remofile run my-directory
 remofile run my-directory 7000 --token-file token --read-only
 remofile run s3://my-bucket/backups --endpoint https://s3.example.org
+remofile run az://my-container/backups
 remofile run --config server.toml --log-format json -v",
     ),
     (

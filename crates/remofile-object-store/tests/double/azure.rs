@@ -57,13 +57,20 @@ impl AzureDouble {
         self.state.lock().unwrap()
     }
 
-    pub(crate) fn open(&self) -> Result<BucketStore, OpenError> {
-        let options = BucketOptions {
+    pub(crate) fn options(&self) -> BucketOptions {
+        BucketOptions {
             endpoint: Some(self.address.clone()),
             patience: Duration::from_secs(5),
             part_bytes: super::PART_BYTES,
             ..BucketOptions::default()
-        };
+        }
+    }
+
+    pub(crate) fn open(&self) -> Result<BucketStore, OpenError> {
+        self.open_with(self.options())
+    }
+
+    pub(crate) fn open_with(&self, options: BucketOptions) -> Result<BucketStore, OpenError> {
         BucketStore::open_with(&"az://bucket/p".parse().unwrap(), options, &|name| match name {
             "AZURE_STORAGE_ACCOUNT" => Some("account".to_owned()),
             "AZURE_STORAGE_SAS_TOKEN" => Some("sv=2019-12-12&sig=secret".to_owned()),

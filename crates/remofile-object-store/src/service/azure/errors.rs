@@ -92,6 +92,13 @@ pub(crate) fn by_code(code: &str, words: &str) -> Option<Failure> {
     }
 }
 
+/// Returns the failure of an account whose directories are no blobs.
+pub(crate) fn hierarchical() -> Failure {
+    Failure::new(ErrorCode::Unsupported).because(
+        "the account has a hierarchical namespace, which is not supported: serve a container of an account without one",
+    )
+}
+
 fn unknown() -> Failure {
     Failure::new(ErrorCode::PermissionDenied).because(
         "the object store does not accept the server's credentials: correct AZURE_STORAGE_ACCOUNT and AZURE_STORAGE_KEY, the SAS token or \

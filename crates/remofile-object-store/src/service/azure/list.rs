@@ -1,6 +1,7 @@
 //! Listings of a container. They tell the metadata of each blob, so that none has to be looked at for it.
 
 use super::container::Azure;
+use super::errors::hierarchical;
 use crate::asking::{Ask, Query};
 use crate::errors::wrong;
 use crate::listing::{Item, ListRequest, Object, Page, decoded, time_of_http};
@@ -116,6 +117,7 @@ impl Listing {
             }
             (Some("Properties"), "Content-Length") => self.blob.size = text.parse().ok(),
             (Some("Properties"), "Last-Modified") => self.blob.stored = Some(text),
+            (Some("Properties"), "ResourceType") if text == "directory" => return Err(hierarchical()),
             (Some("Properties"), "Etag") => self.blob.etag = quoted(&text),
             (Some("Metadata"), name) => self.blob.metadata.add(&name.to_ascii_lowercase(), &text, Times::Rfc3339),
             (Some("Blobs"), "Blob") => {
@@ -151,7 +153,7 @@ fn quoted(tag: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use remofile::protocol::wire::Timestamp;
+    use remofile::protocol::wire::{ErrorCode, Timestamp};
 
     #[test]
     fn a_listing_is_read_with_all_its_names_and_their_metadata() {
@@ -186,6 +188,8 @@ mod tests {
         ] {
             assert!(page_of(answer.as_bytes()).is_err(), "{answer}");
         }
+        let directory = "<EnumerationResults><Blobs><Blob><Properties><ResourceType>directory</ResourceType>";
+        assert_eq!(page_of(directory.as_bytes()).unwrap_err().code, ErrorCode::Unsupported);
         let empty = page_of(b"<EnumerationResults><Blobs /><NextMarker /></EnumerationResults>").unwrap();
         assert!(empty.items.is_empty() && empty.next.is_none());
     }

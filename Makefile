@@ -181,7 +181,7 @@ test-opentelemetry: ## Check and test what is behind the feature of OpenTelemetr
 	$(CARGO) test -p remofile --features opentelemetry --locked --test integration opentelemetry::
 
 # What is not there comes from crates.io, the packages of the system, PyPI and npm.
-cluster-setup: ## Install what `make cluster-test` needs: Garage, etcd, rclone, FUSE, botocore, Azurite
+cluster-setup: ## Install what `make cluster-test` needs: Garage, etcd, rclone, FUSE, awscli, Azurite
 	$(PYTHON) cluster/setup.py
 
 cluster-test: cluster-setup build ## Try Remofile at a cluster of Garage nodes with etcd, beside rclone, for at most 20 minutes: CLUSTER="--only history"

@@ -1,7 +1,9 @@
 """rclone and the AWS command line over the same bucket: what other tools see, and how fast they are."""
 
 import os
+import sys
 import time
+from pathlib import Path
 
 from garage import BUCKET
 from processes import find_program, run
@@ -49,3 +51,26 @@ class Rclone:
     def check(self, one, other):
         """Fails unless two places have the same files with the same content."""
         self.run("check", "--download", "--exclude", STAGING, one, other)
+
+
+def aws_program():
+    return find_program("aws", Path(sys.executable).parent / "aws")
+
+
+class Aws:
+    """The AWS command line at a node of Garage."""
+
+    def __init__(self, garage, node=0):
+        self.binary = aws_program()
+        kept = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
+        self.environment = {**kept, **garage.environment(node), "AWS_CONFIG_FILE": "/nonexistent/config"}
+
+    @staticmethod
+    def place(path):
+        """Returns the name that it has for a path in the bucket."""
+        return f"s3://{BUCKET}/{path}"
+
+    def timed(self, source, destination):
+        start = time.perf_counter()
+        run([self.binary, "s3", "cp", "--quiet", source, destination], self.environment, COPY_SECONDS)
+        return time.perf_counter() - start

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Installs what the trials of this directory need and this machine lacks: Garage, etcd, rclone, FUSE and botocore; and Azurite, where npm is."""
+"""Installs what the trials of this directory need and this machine lacks: Garage, etcd, rclone, FUSE and the AWS command line with its library; and Azurite, where npm is."""
 
 import os
 import shutil
@@ -9,6 +9,7 @@ import sys
 from azurite import PLACE, VERSION, azurite_program
 from garage import garage_binary
 from processes import Failed
+from rclone import aws_program
 
 GARAGE_VERSION = "2.5.0"
 LOCK_SECONDS = 120
@@ -23,12 +24,13 @@ def is_there(find):
     return True
 
 
-def has_botocore():
+def has_aws():
+    """Whether the AWS command line is there, and the library that it brings."""
     try:
         import botocore  # noqa: F401
     except ImportError:
         return False
-    return True
+    return is_there(aws_program)
 
 
 def commands():
@@ -39,8 +41,8 @@ def commands():
         # Machines update themselves, so another program may hold the lock.
         wait = ["-o", f"DPkg::Lock::Timeout={LOCK_SECONDS}"]
         yield [*sudo, "apt-get", *wait, "install", "--yes", "--no-install-recommends", *missing]
-    if not has_botocore():
-        yield [sys.executable, "-m", "pip", "install", "--quiet", "botocore"]
+    if not has_aws():
+        yield [sys.executable, "-m", "pip", "install", "--quiet", "awscli"]
     if not is_there(garage_binary):
         features = ["--no-default-features", "--features", "bundled-libs,lmdb"]
         yield [os.environ.get("CARGO", "cargo"), "install", "garage", "--version", GARAGE_VERSION, "--locked", *features]

@@ -71,11 +71,16 @@ class ChecksTest(unittest.TestCase):
         self.assertEqual(client.unanswered, 3)
         self.assertEqual([(event.kind, event.end) for _, event in client.events], [(WRITE, NEVER), ("remove", NEVER)])
 
-    def test_a_measurement_tells_both_and_their_ratio(self):
+    def test_a_measurement_tells_all_and_the_ratio_to_the_faster_one(self):
         measured = Measured()
-        for program, seconds in (("remofile", 2.0), ("rclone", 3.0), ("remofile", 2.0), ("rclone", 3.0)):
-            measured.add("work", program, seconds)
-        self.assertEqual(list(measured.lines()), ["work: Remofile 2.00 s, rclone 3.00 s: 1.50 times as fast (of 2 rounds)"])
+        for program, seconds in (("remofile", 2.0), ("rclone", 3.0), ("aws", 4.0)) * 2:
+            measured.add("large", program, seconds)
+        measured.add("small", "remofile", 1.0)
+        measured.add("small", "rclone", 2.0)
+        self.assertEqual(list(measured.lines()), [
+            "large: Remofile 2.00 s, rclone 3.00 s, aws 4.00 s: 1.50 times as fast (of 2 rounds)",
+            "small: Remofile 1.00 s, rclone 2.00 s: 2.00 times as fast (of 1 rounds)",
+        ])
 
     def test_a_program_that_ends_at_once_is_told_with_what_it_said(self):
         with tempfile.TemporaryDirectory() as place:

@@ -1,4 +1,5 @@
-"""Trials of speed: one large file and many small ones beside rclone at the same cluster, and several servers beside one."""
+"""Trials of speed: one large file beside rclone and `aws s3 cp` at the same cluster, many small ones beside rclone, and several servers
+beside one."""
 
 import os
 import shutil
@@ -7,7 +8,7 @@ import subprocess
 import time
 
 from processes import Failed
-from rclone import Rclone
+from rclone import Aws, Rclone
 from servers import Servers
 from trees import sizes_of_listing
 
@@ -33,7 +34,7 @@ def write_small(place, files):
 
 
 class Measured:
-    """The seconds of both programs, round by round, and what they come to."""
+    """The seconds of the programs, round by round, and what they come to."""
 
     def __init__(self):
         self.seconds = {}
@@ -46,25 +47,30 @@ class Measured:
 
     def lines(self):
         for work, programs in self.seconds.items():
-            ours, theirs = (self.median(work, program) for program in ("remofile", "rclone"))
+            ours = self.median(work, "remofile")
+            theirs = {program: self.median(work, program) for program in programs if program != "remofile"}
+            told = "".join(f", {program} {seconds:.2f} s" for program, seconds in theirs.items())
             rounds = len(programs["remofile"])
-            yield f"{work}: Remofile {ours:.2f} s, rclone {theirs:.2f} s: {theirs / ours:.2f} times as fast (of {rounds} rounds)"
+            yield f"{work}: Remofile {ours:.2f} s{told}: {min(theirs.values()) / ours:.2f} times as fast (of {rounds} rounds)"
 
 
 def measure(campaign, garage, directory, mebibytes, files, rounds):
-    """Measures both, alternately, each with content of its own."""
-    measured, rclone = Measured(), Rclone(garage)
+    """Measures all, in turn, each with content of its own."""
+    measured, rclone, aws = Measured(), Rclone(garage), Aws(garage)
+    programs = ["remofile", "rclone", "aws"]
     with Servers(campaign.binary, directory / "servers", garage, "speed/ours") as servers:
         for number in range(rounds):
-            for program in ("remofile", "rclone") if number % 2 == 0 else ("rclone", "remofile"):
+            for program in programs if number % 2 == 0 else reversed(programs):
                 place = directory / f"{program}{number}"
                 large = write_large(make(place / "large") / "file", mebibytes)
-                small = write_small(make(place / "small"), files)
+                small = write_small(make(place / "small"), files if program != "aws" else 0)
                 back = make(place / "back")
                 if program == "remofile":
                     work_of_remofile(servers, measured, large, small, back, number, mebibytes)
-                else:
+                elif program == "rclone":
                     work_of_rclone(rclone, measured, large, small, back, number, mebibytes)
+                else:
+                    work_of_aws(aws, measured, large, back, number, mebibytes)
                 if (back / "file").stat().st_size != large.stat().st_size or not same(back / "file", large):
                     raise Failed(f"{program} brought another file back")
                 shutil.rmtree(place)
@@ -91,6 +97,13 @@ def work_of_rclone(rclone, measured, large, small, back, number, mebibytes):
     measured.add(up, "rclone", rclone.timed("copy", large, f"{theirs}/large"))
     measured.add(down, "rclone", rclone.timed("copy", f"{theirs}/large/file", back))
     measured.add(many, "rclone", rclone.timed("copy", "--transfers", "16", small, f"{theirs}/small"))
+
+
+def work_of_aws(aws, measured, large, back, number, mebibytes):
+    up, down, _ = names(mebibytes)
+    theirs = aws.place(f"speed/aws/{number}/file")
+    measured.add(up, "aws", aws.timed(large, theirs))
+    measured.add(down, "aws", aws.timed(theirs, back / "file"))
 
 
 def make(place):

@@ -33,6 +33,8 @@ pub struct BucketOptions {
     pub parallel_parts: usize,
     /// Parts of all files that are under way at once, which bounds the memory of uploads.
     pub all_parts: usize,
+    /// Ranges of 8 MiB of all files that are read ahead at once, beside two of each file, which bounds the memory of downloads.
+    pub all_ranges: usize,
     /// Bytes of the largest object that the service copies by one request; larger ones are copied in parts.
     pub most_copied: u64,
     /// Small requests that are under way at once.
@@ -66,6 +68,7 @@ impl Default for BucketOptions {
             part_bytes: 8 * 1024 * 1024,
             parallel_parts: 4,
             all_parts: 32,
+            all_ranges: 32,
             most_copied: 5 * 1024 * 1024 * 1024,
             parallel_requests: 64,
             remembered: 200_000,

@@ -12,13 +12,16 @@ use remofile::store::{Extent, Source, StoreResult};
 use std::collections::VecDeque;
 use std::ops::Range;
 use std::sync::{Arc, Mutex, PoisonError};
+use tokio::sync::OwnedSemaphorePermit;
 
 /// Bytes that come with the first answer, which tells the attributes as well: most small files are read with it.
 pub(crate) const FIRST_BYTES: u64 = 256 * 1024;
 
-/// Bytes of a range, and the ranges that are under way while a file is read from one end to the other.
-const RANGE_BYTES: u64 = 4 * 1024 * 1024;
-const AHEAD: usize = 4;
+/// Bytes of a range, and the ranges that are under way while a file is read from one end to the other: at least, and at most. Those
+/// beyond the least are counted for all files together.
+const RANGE_BYTES: u64 = 8 * 1024 * 1024;
+const LEAST_AHEAD: usize = 2;
+const MOST_AHEAD: usize = 6;
 
 /// A file that is read.
 pub(crate) struct BucketSource {
@@ -40,6 +43,8 @@ struct Reading {
 struct Held {
     range: Range<u64>,
     state: State,
+    /// Its place among the ranges of all files, if it is one beyond the least.
+    permit: Option<OwnedSemaphorePermit>,
 }
 
 enum State {
@@ -96,7 +101,7 @@ impl BucketSource {
     }
 
     /// Begins to read a range.
-    fn begin(&self, range: Range<u64>) -> StoreResult<Held> {
+    fn begin(&self, range: Range<u64>, permit: Option<OwnedSemaphorePermit>) -> StoreResult<Held> {
         let (bucket, key, etag, wanted) =
             (Arc::clone(&self.bucket), self.key.clone(), self.head.etag.clone(), range.clone());
         let task = self.bucket.client.spawn(async move {
@@ -106,7 +111,7 @@ impl BucketSource {
                 false => Err(wrong("fewer bytes of an object than it has")),
             }
         });
-        Ok(Held { range, state: State::Coming(task.ok_or(ErrorCode::ShuttingDown)?) })
+        Ok(Held { range, state: State::Coming(task.ok_or(ErrorCode::ShuttingDown)?), permit })
     }
 
     /// Reads some bytes that are not among the first.
@@ -118,14 +123,23 @@ impl BucketSource {
             reading.ranges.clear();
         }
         let (ahead, least) = match is_in_order {
-            true => (AHEAD, RANGE_BYTES),
+            true => (MOST_AHEAD, RANGE_BYTES),
             // Who reads here and there is given what was asked for.
             false => (1, buffer.len() as u64),
         };
         let mut begin = reading.ranges.back().map_or(offset, |held| held.range.end);
         while reading.ranges.len() < ahead && begin < self.head.size {
             let end = begin.saturating_add(least).min(self.head.size);
-            let held = self.begin(begin..end)?;
+            let free = reading.ranges.iter().filter(|held| held.permit.is_none()).count();
+            let permit = match free < LEAST_AHEAD {
+                true => None,
+                false => match Arc::clone(&self.bucket.ranges).try_acquire_owned() {
+                    Ok(permit) => Some(permit),
+                    // Others read as well.
+                    Err(_) => break,
+                },
+            };
+            let held = self.begin(begin..end, permit)?;
             reading.ranges.push_back(held);
             begin = end;
         }

@@ -53,6 +53,8 @@ pub(crate) struct Bucket {
     requests: Semaphore,
     /// Bounds the parts of files that are under way at once.
     pub(crate) parts: Arc<Semaphore>,
+    /// Turns for ranges that are read ahead, beyond the least of each file.
+    pub(crate) ranges: Arc<Semaphore>,
     /// Directories that are known to have a marker, by its key.
     marked: Mutex<HashSet<String>>,
     /// The uploads that are under way here, by the names of their records, and how many to each path.
@@ -93,6 +95,7 @@ impl BucketStore {
             cache: Cache::new(client.options.remembered),
             requests: Semaphore::new(requests.max(1)),
             parts: Arc::new(Semaphore::new(parts.max(1))),
+            ranges: Arc::new(Semaphore::new(client.options.all_ranges)),
             marked: Mutex::default(),
             active: Mutex::default(),
             owner: Mutex::default(),

@@ -380,3 +380,23 @@ fn a_file_that_is_replaced_while_it_is_read_is_told() {
     let mut buffer = vec![0; UNIT];
     assert_eq!(code(source.read_at(&mut buffer, 75 * UNIT as u64)), Some(ErrorCode::SourceChanged));
 }
+
+#[test]
+fn a_file_is_read_ahead_as_far_as_all_files_together_may_be() {
+    for (all_ranges, ahead) in [(32, 6), (3, 5), (0, 2)] {
+        let double = Double::start();
+        double.put("large", &vec![7; 60 << 20], &[]);
+        let store = double.open_with(BucketOptions { all_ranges, ..double.options() }).unwrap();
+        let source = store.open(&path("/large")).unwrap();
+        let mut buffer = vec![0; 1 << 20];
+        // What comes with the opening is no range of these.
+        assert_eq!(source.read_at(&mut buffer[..256 << 10], 0).unwrap(), 256 << 10);
+        double.awaits_together(Sort::Read, ahead);
+        assert_eq!(source.read_at(&mut buffer, 256 << 10).unwrap(), 1 << 20);
+        assert_eq!(double.came(Sort::Read), ahead);
+        for start in (0..60).map(|mebibyte| mebibyte << 20) {
+            assert_eq!(source.read_at(&mut buffer, start).unwrap(), 1 << 20);
+            assert!(buffer.iter().all(|byte| *byte == 7));
+        }
+    }
+}

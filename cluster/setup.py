@@ -25,7 +25,7 @@ def is_there(find):
 
 
 def has_aws():
-    """Whether the AWS command line is there, and the library that it brings."""
+    """Reports whether the AWS command line is there, and the library that it brings."""
     try:
         import botocore  # noqa: F401
     except ImportError:

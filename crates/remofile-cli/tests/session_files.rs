@@ -133,9 +133,10 @@ fn of_several_paths_those_that_cannot_be_removed_are_named() {
 
 #[test]
 fn of_several_paths_those_that_another_client_has_keep_no_others() {
-    let (root, server) = served_tree();
-    mkdir(root.path().join("to"));
+    let root = directory();
     (0..200).for_each(|number| write(root.path().join(format!("f{number}")), ""));
+    let server = Server::start(root.path(), &[]);
+    server.run("directory /to").ok();
     let mut holder = server.client();
     holder.args(["upload", "-", "--name", "f7", "--on-conflict", "replace"]).stdin(Stdio::piped());
     let mut holder = holder.spawn().unwrap();
@@ -143,10 +144,10 @@ fn of_several_paths_those_that_another_client_has_keep_no_others() {
     let names = |numbers: std::ops::Range<usize>| -> Vec<_> { numbers.map(|number| format!("/f{number}")).collect() };
     let moved = say(server.client().arg("move").args(names(0..100)).args(["/to", "--wait=0"]));
     assert!(moved.fails(4).contains("upload at /f7"));
-    assert_eq!(root.path().join("to").read_dir().unwrap().count(), 99);
+    assert_eq!(server.run("list /to").ok().lines().count(), 99);
     let removed = say(server.client().arg("remove").args(names(7..8)).args(names(100..200)).arg("--wait=0"));
     assert!(removed.fails(4).contains("upload at /f7"));
-    assert!(root.path().join("f7").exists() && !root.path().join("f199").exists());
+    assert_eq!(server.run("list /").ok(), "f7\nto\n");
     drop(holder.stdin.take());
     assert!(holder.wait().unwrap().success());
 }

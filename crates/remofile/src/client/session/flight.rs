@@ -7,6 +7,7 @@ use crate::client::session::context::CallContext;
 use crate::client::session::endpoint::{ClientEndpoint, LeaseHold, SessionUse};
 use crate::error::{Error, Result};
 use crate::monitor::{Event, Monitor};
+use remofile_protocol::path::RemotePath;
 use remofile_protocol::session::{ClientEvent, ClientSession};
 use remofile_protocol::wire::{Done, Failure, OperationId, Request};
 use std::collections::{HashMap, HashSet, VecDeque};
@@ -58,6 +59,10 @@ impl<'a> Flight<'a> {
         // Answers are passed on in their order: those that wait for an earlier one are bounded, too.
         let has_room = self.answers.len() < MOST_REQUESTS;
         let Some(request) = self.requests.get(self.next).filter(|_| has_room) else { return false };
+        // A server does what one client asks for side by side, or in slices: what meets something waits for its end here.
+        if self.running.values().any(|number| self.requests.get(*number).is_none_or(|other| meet(request, other))) {
+            return false;
+        }
         self.running.insert(machine.start(now, request.clone(), wait_milliseconds), self.next);
         self.answers.push_back(None);
         self.next += 1;
@@ -76,6 +81,22 @@ impl<'a> Flight<'a> {
             self.told += 1;
             (self.on_answer)(number, answer);
         }
+    }
+}
+
+/// Reports whether one request is about something at, above or below what the other is about.
+fn meet(one: &Request, other: &Request) -> bool {
+    let (Some(ones), Some(others)) = (changed(one), changed(other)) else { return true };
+    let nested = |one: &RemotePath, other: &RemotePath| one.is_within(other) || other.is_within(one);
+    ones.iter().any(|one| others.iter().any(|other| nested(one, other)))
+}
+
+/// Returns the paths at and below which a request changes something; `None` if that is not known.
+fn changed(request: &Request) -> Option<Vec<&RemotePath>> {
+    match request {
+        Request::Remove { path, .. } => Some(vec![path]),
+        Request::Move { source, destination, .. } => Some(vec![source, destination]),
+        _ => None,
     }
 }
 
@@ -149,5 +170,41 @@ impl ClientEndpoint for Flying<'_, '_> {
 
     fn is_over(&self) -> bool {
         self.closed.is_some() || self.flight.told == self.flight.requests.len()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use remofile_protocol::limits::DEFAULT_PAYLOAD_BYTES;
+
+    #[test]
+    fn a_request_waits_for_those_before_it_whose_paths_it_meets() {
+        let path = |text: &str| text.parse::<RemotePath>().unwrap();
+        let remove = |text: &str| Request::Remove { path: path(text), recursive: true };
+        let renamed = Request::Move { source: path("/c"), destination: path("/b/c"), replace: false };
+        let requests = [remove("/a/x"), remove("/ab"), remove("/a"), renamed, remove("/b")];
+        let mut answered = Vec::new();
+        let mut on_answer = |number: usize, _: std::result::Result<Done, Failure>| answered.push(number);
+        let mut flight = Flight::new(&requests, &mut on_answer, OnWaiting::default());
+        let mut machine = ClientSession::new(DEFAULT_PAYLOAD_BYTES);
+        let mut make = |flight: &mut Flight<'_>| {
+            while flight.make(&mut machine, Duration::ZERO, 0) {}
+            flight.made()
+        };
+        let end = |flight: &mut Flight<'_>, number: usize| {
+            let ended = flight.running.iter().find(|(_, running)| **running == number).map(|(id, _)| *id).unwrap();
+            flight.end(ended, Ok(Done::default()));
+        };
+        assert_eq!(make(&mut flight), 2, "/a waits for /a/x");
+        end(&mut flight, 1);
+        assert_eq!(make(&mut flight), 2);
+        end(&mut flight, 0);
+        assert_eq!(make(&mut flight), 4, "/b waits for the move into it");
+        end(&mut flight, 3);
+        assert_eq!(make(&mut flight), 5);
+        end(&mut flight, 2);
+        end(&mut flight, 4);
+        assert_eq!(answered, [0, 1, 2, 3, 4]);
     }
 }

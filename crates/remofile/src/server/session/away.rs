@@ -1,6 +1,7 @@
 //! Operations that are on other threads: how they get there and back.
 
 use super::Session;
+use crate::server::leases::{Claim, meet};
 use crate::server::operation::{Distant, Running, StartContext, start};
 use crate::server::staged_files::SessionMark;
 use crate::transfer::Checked;
@@ -78,13 +79,13 @@ impl Session {
 
     /// Sends operations to other threads that want to go there: one that changes something at a time, since what a client
     /// asks for is done in turns, and however many flush or only look. In a distant store, where each waits for some answers,
-    /// several go that change nothing beside the paths of their leases.
+    /// several go that change nothing beside their own paths, as long as these do not meet.
     pub(super) fn send_away(&mut self) {
         let mut is_changing = !self.may_change();
         for id in self.behind(self.last_away) {
             let Some(running) = self.operations.get(&id).filter(|running| running.wants_away()) else { continue };
             let is_beside = running.is_flushing() || running.only_looks();
-            if is_changing && !is_beside && !self.may_change_beside(running) {
+            if is_changing && !is_beside && !self.may_change_beside(id, running) {
                 continue;
             }
             if let Some(running) = self.operations.remove(&id) {
@@ -97,16 +98,24 @@ impl Session {
         }
     }
 
-    /// Reports whether an operation may change something beside those that do so already.
-    fn may_change_beside(&self, running: &Running) -> bool {
-        let mut changing = self.operations.values().filter(|running| running.is_working_away());
-        let are_apart = running.changes_own_paths()
-            && !self.leaving.iter().any(|leaving| leaving.is_changing)
-            && self.peer.grant.store.is_distant();
-        are_apart
-            && changing
-                .try_fold(1, |count, other| other.changes_own_paths().then_some(count + 1))
-                .is_some_and(|count| count <= CHANGES_AT_ONCE)
+    /// Reports whether an operation may change something beside those that do so already. Leases of one session are in nobody's way
+    /// there: so what meets an operation that is under way, or came before, waits for that here.
+    fn may_change_beside(&self, id: OperationId, running: &Running) -> bool {
+        if !running.changes_own_paths()
+            || !self.peer.grant.store.is_distant()
+            || self.leaving.iter().any(|leaving| leaving.is_changing)
+            || self.operations.values().filter(|other| other.is_working_away()).count() >= CHANGES_AT_ONCE
+        {
+            return false;
+        }
+        let claims = |id| self.shared.leases.claims(self.peer.session, id);
+        let Some(own) = claims(id) else { return false };
+        let meets = |theirs: &[Claim]| theirs.iter().any(|other| own.iter().any(|one| meet(one, other)));
+        let is_apart = |(other_id, other): (&OperationId, &Running)| match other.is_working_away() {
+            true => other.changes_own_paths() && claims(*other_id).is_some_and(|theirs| !meets(&theirs)),
+            false => *other_id >= id || claims(*other_id).is_none_or(|theirs| !meets(&theirs)),
+        };
+        self.operations.iter().all(is_apart)
     }
 
     /// Remembers what a survey found, for the upload that follows it.

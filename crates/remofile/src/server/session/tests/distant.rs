@@ -223,3 +223,21 @@ fn a_server_that_stops_does_not_wait_for_a_look() {
     assert!(ended.iter().any(is_told), "{ended:?}");
     drop(closed);
 }
+
+#[test]
+fn changes_of_one_session_are_made_side_by_side_unless_their_paths_meet() {
+    let scene = scene();
+    let gate = scene.faults.gate(StoreCall::Remove);
+    let closed = gate.lock().unwrap();
+    let mut session = scene.session(1);
+    // The third needs what the first removes to be gone, and the last comes behind that.
+    for (number, path, recursive) in [(1, "d/a", false), (2, "c", false), (3, "d", true), (4, "d/b", false)] {
+        ask(&mut session, number, Request::Remove { path: at(path), recursive });
+        said(&mut session);
+    }
+    let away =
+        |session: &Session| [1, 2, 3, 4].map(|number| session.operations[&OperationId(number)].is_working_away());
+    assert_eq!(away(&session), [true, true, false, false]);
+    drop(closed);
+    assert_eq!(await_end(&mut session, 4).unwrap_err().code, ErrorCode::NotFound);
+}

@@ -10,7 +10,7 @@ pub(super) struct MeteredBackup {
     /// Dropped before its bytes are given back.
     inner: Box<dyn PendingBackup>,
     context: Arc<Context>,
-    to: RemotePath,
+    /// The place of the second name, since its path may lead through the link that it replaces.
     place: RemotePath,
     reservation: Reservation,
 }
@@ -21,7 +21,7 @@ impl MeteredBackup {
         let mut reservation = context.reservation(&place);
         context.grow(&place, &mut reservation, Need { bytes: context.size_of(path), freed: 0 })?;
         let inner = context.inner.prepare_backup(path, to)?;
-        Ok(Self { inner, context: Arc::clone(context), to: to.clone(), place, reservation })
+        Ok(Self { inner, context: Arc::clone(context), place, reservation })
     }
 }
 
@@ -31,9 +31,9 @@ pub(super) fn add_name(context: &Arc<Context>, of: &RemotePath, path: &RemotePat
     let mut reservation = context.reservation(&place);
     context.grow(&place, &mut reservation, Need { bytes: context.size_of(of), freed: 0 })?;
     let _moment = context.meters.begin_moment(&[&place]);
-    let before = context.size_of(path);
+    let before = context.size_of(&place);
     let added = context.inner.add_name(of, path, replace);
-    let change = i128::from(context.size_of(path)) - i128::from(before);
+    let change = i128::from(context.size_of(&place)) - i128::from(before);
     context.settle(&place, reservation, change);
     added
 }
@@ -48,11 +48,11 @@ impl PendingBackup for MeteredBackup {
     }
 
     fn commit(self: Box<Self>) -> StoreResult<()> {
-        let Self { inner, context, to, place, reservation } = *self;
+        let Self { inner, context, place, reservation } = *self;
         let _moment = context.meters.begin_moment(&[&place]);
-        let before = context.size_of(&to);
+        let before = context.size_of(&place);
         let committed = inner.commit();
-        let change = i128::from(context.size_of(&to)) - i128::from(before);
+        let change = i128::from(context.size_of(&place)) - i128::from(before);
         context.settle(&place, reservation, change);
         committed
     }

@@ -64,6 +64,41 @@ fn two_quotas_on_one_directory_share_what_is_used() {
     }
 }
 
+/// `/a` leads to `/b`, and `/b/a` there to `/b` again: `/a/a/a` is the name `/b/a`.
+fn scenes_with_a_path_through_the_link_that_it_names() -> [Scene; 2] {
+    let scenes = Scene::both(&["/", "/b"]);
+    for scene in &scenes {
+        let store = &scene.store;
+        store.make_directory(&path("/b/b"), false, true).unwrap();
+        store.make_link(&path("/b/a"), "../a", false).unwrap();
+        store.make_link(&path("/a"), "b", false).unwrap();
+        for (at, size) in [("/f", 10), ("/b/b/a", 1)] {
+            write(store, at, size).unwrap();
+        }
+    }
+    scenes
+}
+
+#[test]
+fn a_backup_that_replaces_a_link_on_its_own_way_counts_where_it_is() {
+    for (of, expected) in [("/a", [11, 1]), ("/f", [21, 11])] {
+        for scene in scenes_with_a_path_through_the_link_that_it_names() {
+            scene.store.prepare_backup(&path(of), &path("/a/a/a")).unwrap().commit().unwrap();
+            assert_eq!(["/", "/b"].map(|directory| scene.used(directory)), expected, "{of}");
+            scene.assert_right();
+        }
+    }
+}
+
+#[test]
+fn a_second_name_that_replaces_a_link_on_its_own_way_counts_where_it_is() {
+    for scene in scenes_with_a_path_through_the_link_that_it_names() {
+        assert!(scene.store.add_name(&path("/f"), &path("/a/a/a"), true).unwrap());
+        assert_eq!(["/", "/b"].map(|directory| scene.used(directory)), [21, 11]);
+        scene.assert_right();
+    }
+}
+
 #[test]
 fn a_move_into_the_directory_of_a_quota_needs_room_there() {
     for scene in Scene::both(&["/in"]) {

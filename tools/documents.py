@@ -167,13 +167,15 @@ class Page:
         watchdog = threading.Timer(SECONDS, self.server.kill)
         watchdog.start()
         said = []
-        for line in self.server.stdout:
-            said.append(line)
-            if f":{self.port}" in line:
-                break
-        else:
-            raise Wrong(f"{self.name}:{piece.line}: the server does not serve:\n{''.join(said)}")
-        watchdog.cancel()
+        try:
+            for line in self.server.stdout:
+                said.append(line)
+                if f":{self.port}" in line:
+                    break
+            else:
+                raise Wrong(f"{self.name}:{piece.line}: the server does not serve:\n{''.join(said)}")
+        finally:
+            watchdog.cancel()
         threading.Thread(target=self.server.stdout.read, daemon=True).start()
 
     def end_server(self):

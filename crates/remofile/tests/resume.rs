@@ -282,7 +282,7 @@ fn attempts_are_counted_and_end() {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 12, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig::with_cases(ProptestConfig::default().cases / 20))]
 
     #[test]
     fn however_often_a_line_is_cut_every_file_arrives_whole(

@@ -119,7 +119,7 @@ fn check_session(mechanism: Mechanism, sizes: &[usize]) {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(24))]
+    #![proptest_config(ProptestConfig::with_cases(ProptestConfig::default().cases / 10))]
 
     #[test]
     fn sessions_are_made_of_pieces_of_any_size(sizes in proptest::collection::vec(1usize..300, 1..20)) {

@@ -173,7 +173,7 @@ fn apply(tree: &Tree, operation: &Operation) -> Outcome {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 200, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn whatever_is_done_comes_out_as_the_model_says(operations in prop::collection::vec(any_operation(), 1..40)) {

@@ -154,7 +154,7 @@ fn assert_kept(after: &Tree, source: &Tree, before: &Tree) {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(512))]
+    #![proptest_config(ProptestConfig::with_cases(ProptestConfig::default().cases * 2))]
 
     #[test]
     fn with_deletion_the_trees_are_equal_afterwards((source, before) in trees(), rules in rules()) {

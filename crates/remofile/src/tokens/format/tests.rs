@@ -210,8 +210,6 @@ fn set(entries: &[TokenEntry]) -> Tokens {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(200))]
-
     #[test]
     fn what_is_written_is_read_again(entries in proptest::collection::vec(any_entry(), 0..8)) {
         let tokens = set(&entries);

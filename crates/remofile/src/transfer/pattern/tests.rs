@@ -230,7 +230,7 @@ fn characters_match(pattern: &[char], name: &[char]) -> bool {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(128))]
+    #![proptest_config(ProptestConfig::with_cases(ProptestConfig::default().cases / 2))]
 
     #[test]
     fn what_is_found_is_what_matches(

@@ -121,7 +121,7 @@ fn check_limited(scene: &Scene, quota: u64, operations: &[Operation]) {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(64))]
+    #![proptest_config(ProptestConfig::with_cases(ProptestConfig::default().cases / 4))]
 
     #[test]
     fn every_meter_tells_what_is_there(

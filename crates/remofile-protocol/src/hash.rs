@@ -95,7 +95,7 @@ impl Hasher {
         let ring = |algorithm| HasherState::Ring(Box::new(Context::new(algorithm)));
         Self(match algorithm {
             HashAlgorithm::Xxh3 => HasherState::Xxh3(Box::new(Xxh3::new())),
-            HashAlgorithm::Blake3 => HasherState::Blake3(Box::new(blake3::Hasher::new())),
+            HashAlgorithm::Blake3 => HasherState::Blake3(Box::default()),
             HashAlgorithm::Sha256 => ring(&SHA256),
             HashAlgorithm::Sha512 => ring(&SHA512),
             HashAlgorithm::Sha1 => ring(&SHA1_FOR_LEGACY_USE_ONLY),

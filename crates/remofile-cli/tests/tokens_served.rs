@@ -147,12 +147,18 @@ fn a_dry_run_is_refused_where_the_token_lacks_a_right() {
         (&reader, "copy -n /a /inbox/a".to_owned(), "create"),
         (&reader, format!("copy -n {file} :/inbox"), "create"),
         (&reader, "partials --clear -n".to_owned(), "remove"),
+        (&reader, "remove -n /a".to_owned(), "remove"),
+        (&reader, "move -n /a /b".to_owned(), "remove"),
+        (&reader, "edit -n /a".to_owned(), "create"),
+        // Before the editor opens.
+        (&reader, "edit /a".to_owned(), "create"),
         (&dropper, format!("upload -nf {file} /inbox"), "replace"),
         (&dropper, format!("upload -n --on-conflict newer {file} /inbox"), "replace"),
         (&dropper, "file -nu b /inbox".to_owned(), "replace"),
     ] {
         let told = client(&server, token, &line).fails(3);
-        assert!(told.contains(&format!("no right to {missing}")), "{line}: {told}");
+        let name = if *token == reader { "reader" } else { "box" };
+        assert!(told.contains(&format!("the token \"{name}\" has no right to {missing}")), "{line}: {told}");
     }
     // What the token may not look at is taken for free.
     assert_eq!(client(&server, &dropper, "file -n new /inbox").ok(), "/inbox/new\n");

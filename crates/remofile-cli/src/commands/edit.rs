@@ -1,7 +1,7 @@
 //! `remofile edit`
 
 use super::cat::failed;
-use super::making::{self, Making, refuse_without};
+use super::making::{self, Making};
 use super::{Context, paths};
 use crate::args::Edit;
 use crate::exit::Exit;
@@ -91,8 +91,7 @@ fn foretell(client: &mut Client, path: &RemotePath, is_json: bool) -> Result<Exi
 
 /// Refuses whoever has no right to replace a file.
 fn refuse_to_replace(client: &mut Client, path: &RemotePath) -> Result<()> {
-    refuse_without(client, Right::Create, path)?;
-    refuse_without(client, Right::Remove, path)
+    Ok(client.refuse_without(&[Right::Create, Right::Replace], path)?)
 }
 
 /// The file as it was before it was edited.

@@ -1,6 +1,5 @@
 //! Entries that a removal would remove, told and not done.
 
-use super::making::refuse_without;
 use super::walk;
 use crate::args::Remove;
 use crate::exit::{Exit, FailedParts};
@@ -60,7 +59,7 @@ impl Teller {
         recursive: bool,
         presentation: Presentation,
     ) -> Result<()> {
-        refuse_without(client, Right::Remove, path)?;
+        client.refuse_without(&[Right::Remove], path)?;
         let entry = client.lstat(path)?.entry;
         if entry.kind != Kind::Directory {
             return self.entry(&entry);

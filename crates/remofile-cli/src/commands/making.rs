@@ -23,9 +23,9 @@ pub(super) fn foretell(
     is_json: bool,
 ) -> Result<()> {
     let refuse = |failure: Failure| Err(Error::Remote(failure).into());
-    refuse_without(client, Right::Create, path)?;
+    client.refuse_without(&[Right::Create], path)?;
     if making == Making::File && update {
-        refuse_without(client, Right::Replace, path)?;
+        client.refuse_without(&[Right::Replace], path)?;
     }
     let (names, may_look) = (client.server()?.names, client.server()?.rights.has(Right::Read));
     if let Err(invalid) = path.check(names) {
@@ -59,22 +59,6 @@ pub(super) fn foretell(
         false => format!("{path}{}\n", if *action == "mkdir" { "/" } else { "" }),
     };
     output::data(&lines.iter().rev().map(line).collect::<String>())
-}
-
-/// Refuses what the server would refuse to whoever has no right to it.
-pub(super) fn refuse_without(client: &mut Client, right: Right, path: &RemotePath) -> Result<()> {
-    let hello = client.server()?;
-    let rights = hello.rights;
-    match (rights.has(right), hello.read_only) {
-        // To who may change nothing at all a server looks read-only, too.
-        (false, _) => {
-            let denied = Failure::new(ErrorCode::PermissionDenied).at(path);
-            let denied = denied.because(format_args!("the token has no right to {}", right.name()));
-            Err(Error::Remote(Failure { rights: Some(rights), ..denied }).into())
-        }
-        (true, true) => Err(Error::Remote(Failure::new(ErrorCode::ReadOnly).at(path)).into()),
-        (true, false) => Ok(()),
-    }
 }
 
 /// Returns the kind of what a path leads to, if there is something.

@@ -1,6 +1,5 @@
 //! `remofile move`
 
-use super::making::refuse_without;
 use super::{Context, begun, expand, paths};
 use crate::args::Move;
 use crate::exit::{Exit, FailedParts};
@@ -91,7 +90,7 @@ fn foretell(
 /// Refuses what the server would refuse, as far as that can be seen.
 fn refuse_early(client: &mut Client, source: &RemotePath, path: &RemotePath, replace: bool) -> Result<()> {
     let refuse = |code: ErrorCode, path: &RemotePath| Err(Error::Remote(Failure::new(code).at(path)).into());
-    refuse_without(client, Right::Remove, source)?;
+    client.refuse_without(&[Right::Remove], source)?;
     if !client.server()?.capabilities.has(Capability::Renames) {
         return refuse(ErrorCode::Unsupported, source);
     }

@@ -1,6 +1,5 @@
 //! `remofile partials`
 
-use super::making::refuse_without;
 use super::{Context, paths};
 use crate::args::Partials;
 use crate::exit::Exit;
@@ -56,7 +55,9 @@ impl Place {
     /// Refuses what the server would refuse to clear.
     fn refuse_early(&mut self, paths: &[RemotePath]) -> Result<()> {
         match self {
-            Self::Server(client) => refuse_without(client, Right::Remove, paths.first().unwrap_or(&RemotePath::root())),
+            Self::Server(client) => {
+                Ok(client.refuse_without(&[Right::Remove], paths.first().unwrap_or(&RemotePath::root()))?)
+            }
             Self::Local(_) => Ok(()),
         }
     }

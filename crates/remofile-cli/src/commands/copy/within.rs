@@ -4,7 +4,6 @@ use super::target::{Destination, is_no_directory, kind};
 use crate::args::{Copy, Direction, Transfer};
 use crate::commands::begun::BegunCopy;
 use crate::commands::counting::Counting;
-use crate::commands::making::refuse_without;
 use crate::commands::{expand, paths};
 use crate::exit::Exit;
 use crate::failed::{Failed, Result};
@@ -145,9 +144,9 @@ fn refuse_early(client: &mut Client, source: &RemotePath, path: &RemotePath, opt
     let refuse = |code: ErrorCode, path: &RemotePath| {
         Err(explain(Error::Remote(Failure::new(code).at(path)), options.on_conflict).into())
     };
-    refuse_without(client, Right::Create, path)?;
+    client.refuse_without(&[Right::Create], path)?;
     if matches!(options.on_conflict, OnConflict::Replace | OnConflict::Newer) {
-        refuse_without(client, Right::Replace, path)?;
+        client.refuse_without(&[Right::Replace], path)?;
     }
     if client.stat(source)?.kind == Kind::Directory && !options.recursive {
         return refuse(ErrorCode::NotAFile, source);

@@ -12,7 +12,7 @@ use crate::client::session::lane_choice::LaneChoice;
 use crate::client::session::traffic::Traffic;
 use crate::client::transfer::attempts::Attempts;
 use crate::client::transfer::conflict_policy::ConflictPolicy;
-use crate::client::transfer::foretelling::refuse_changes;
+use crate::client::transfer::foretelling::rights_to_store;
 use crate::client::transfer::parallel::together;
 use crate::client::transfer::places::refuse_relay_into_itself;
 use crate::client::transfer::progress_recorder::ProgressRecorder;
@@ -123,10 +123,8 @@ pub fn foresee_relay<S: Clone + Into<RemoteSource>>(
     let mut attempts = Attempts::new(RetryOptions::NEVER, destination.client.context());
     let mut recorder = ProgressRecorder::new(monitor, true);
     let before = destination.client.traffic + source.client.traffic;
-    let hello = destination.client.session(&attempts.context).map(|session| session.hello());
-    hello
-        .and_then(|hello| refuse_changes(hello, options.on_conflict, directory).map_err(Error::Remote))
-        .of(RelaySide::Destination, &destination.label)?;
+    let rights = rights_to_store(options.on_conflict);
+    destination.client.refuse_without(rights, directory).of(RelaySide::Destination, &destination.label)?;
     let mut relaying = Relaying { source, destination, sources: &sources, plan: &plan, directory, options, names };
     let (wanted, _) = relaying.prepare(&mut attempts, &mut recorder, MissingDirectory::IsEmpty)?;
     let copy = |(file, size): Chosen| ForeseenCopy { source: file.path, name: file.name, size };

@@ -102,23 +102,12 @@ impl Foretelling {
     }
 }
 
-/// Refuses what the server would refuse at once: a change without the rights that this rule for conflicts takes.
-pub(crate) fn refuse_changes(
-    hello: &ServerHello,
-    on_conflict: OnConflict,
-    destination: &RemotePath,
-) -> Result<(), Failure> {
-    let needed: &[Right] = match Access::by_rule(on_conflict) {
+/// Returns the rights without which the server refuses at once what is stored by this rule for conflicts.
+pub(crate) fn rights_to_store(on_conflict: OnConflict) -> &'static [Right] {
+    match Access::by_rule(on_conflict) {
         Access::Replace => &[Right::Create, Right::Replace],
         _ => &[Right::Create],
-    };
-    if let Some(right) = needed.iter().find(|right| !hello.rights.has(**right)) {
-        let denied =
-            Failure { rights: Some(hello.rights), ..Failure::new(ErrorCode::PermissionDenied).at(destination) };
-        return Err(denied.because(format_args!("the token has no right to {}", right.name())));
     }
-    // To who may change nothing at all a server looks read-only, too.
-    if hello.read_only { Err(Failure::new(ErrorCode::ReadOnly).at(destination)) } else { Ok(()) }
 }
 
 /// Refuses a file that the server would not store.

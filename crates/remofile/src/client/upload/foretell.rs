@@ -3,7 +3,7 @@
 use crate::client::abilities::{kept_attributes, no_links};
 use crate::client::transfer::attempts::Attempts;
 use crate::client::transfer::conflict_policy::ConflictPolicy;
-use crate::client::transfer::foretelling::{Foretelling, refuse_changes, refuse_file};
+use crate::client::transfer::foretelling::{Foretelling, refuse_file, rights_to_store};
 use crate::client::transfer::foretold_attributes::AttributesAt;
 use crate::client::transfer::progress_recorder::{ProgressRecorder, below};
 use crate::client::upload::plan::UploadPlan;
@@ -52,7 +52,7 @@ impl Client {
         let (context, before) = (self.context(), self.traffic);
         let mut recorder = ProgressRecorder::new(monitor, true);
         let hello = self.session(&context)?.hello().clone();
-        refuse_changes(&hello, options.on_conflict, destination).map_err(Error::Remote)?;
+        self.refuse_without(rights_to_store(options.on_conflict), destination)?;
         let surveyed = self.survey(destination, &[name.to_owned()], &context, &mut recorder);
         let present = or_nothing(surveyed, destination, options)?;
         let new = Entry {
@@ -101,7 +101,7 @@ impl Client {
         let hello = self.session(&attempts.context)?.hello().clone();
         let wanted = plan.options.send.attributes;
         policy.preserve_mode &= !kept_attributes(&hello, wanted, true)?.sets_modes(wanted);
-        refuse_changes(&hello, plan.options.on_conflict, plan.destination).map_err(Error::Remote)?;
+        self.refuse_without(rights_to_store(plan.options.on_conflict), plan.destination)?;
         let surveyed = self.survey(plan.destination, &plan.places(), &attempts.context, recorder);
         let mut present = or_nothing(surveyed, plan.destination, plan.options)?;
         let check = || attempts.context.check_at_work();

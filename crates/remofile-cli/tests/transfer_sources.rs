@@ -250,3 +250,14 @@ fn a_source_that_is_missing_is_told_before_a_destination_that_is_missing_too() {
     let said = pair.run("upload nothing /new").fails(1);
     assert!(said.starts_with("remofile: nothing: there is no such file"), "{said}");
 }
+
+#[test]
+fn what_is_reserved_is_named_once_whatever_the_copy_is_called() {
+    let pair = Pair::new();
+    plant(pair.local.path(), &["tree/a", "tree/.remofile/b"]);
+    for line in ["upload -r tree /", "upload -r tree /new", "upload -rn tree /newer"] {
+        let said = pair.run(line);
+        assert_eq!(said.stderr.matches("tree/.remofile: skipped").count(), 1, "{line}: {said:?}");
+    }
+    assert_eq!(files_below(pair.root.path()), ["new/a", "tree/a"]);
+}

@@ -88,9 +88,12 @@ impl Client {
         let before = self.traffic;
         loop {
             recorder.begin_attempt();
-            plan.reserved().for_each(|failure| recorder.failed(failure));
             match self.upload_once(plan, &mut attempts, &mut recorder) {
-                Ok(done) => return Ok(recorder.finish(moved(&done), self.traffic - before)),
+                Ok(done) => {
+                    // Not before: whoever asks for a name that nothing has yet asks twice.
+                    plan.reserved().for_each(|failure| recorder.failed(failure));
+                    return Ok(recorder.finish(moved(&done), self.traffic - before));
+                }
                 Err(error) => attempts.again(error, &mut recorder)?,
             }
         }

@@ -30,9 +30,9 @@ impl Client {
         let before = self.traffic;
         loop {
             recorder.begin_attempt();
-            plan.reserved().for_each(|failure| recorder.failed(failure));
             match self.foretell_upload_once(plan, &attempts, &mut recorder) {
                 Ok(foretold) => {
+                    plan.reserved().for_each(|failure| recorder.failed(failure));
                     recorder.monitor.report(Event::Planned { plan: &foretold });
                     return Ok(recorder.finish(Foretelling::stored(&foretold), self.traffic - before));
                 }

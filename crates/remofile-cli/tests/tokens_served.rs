@@ -214,3 +214,14 @@ fn a_server_in_the_background_follows_its_file_by_a_relative_path() {
     let process: u32 = String::from_utf8(read(state.path().join("pid"))).unwrap().trim().parse().unwrap();
     signal(process, "TERM");
 }
+
+#[test]
+fn a_tokens_file_in_a_directory_that_is_served_is_refused_at_once_with_the_reason() {
+    let scene = Scene::new();
+    scene.token("add alice");
+    let _server = scene.serve();
+    let mut command = remofile();
+    command.args(["token", "add", "bob", "--tokens"]).arg(scene.root.path().join("tokens.toml"));
+    let said = say(&mut command).fails(1);
+    assert!(said.contains("serves the directory that it is in") && said.contains("keep it elsewhere"), "{said}");
+}

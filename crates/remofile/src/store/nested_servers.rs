@@ -95,6 +95,11 @@ impl NestedServers {
     }
 }
 
+/// Returns a server that serves a directory itself, as far as its mark tells.
+pub(super) fn server_of(directory: &OwnedFd) -> Option<Process> {
+    marks::of(directory, Mark::Served).into_iter().next()
+}
+
 impl Drop for NestedServers {
     fn drop(&mut self) {
         // At once, also if a process that was forked has a copy of the descriptors.

@@ -1,5 +1,6 @@
 //! A file with secrets beside the store: one that only its owner may read, replaced as a whole.
 
+use super::nested_servers::server_of;
 use super::system;
 use rustix::fd::OwnedFd;
 use rustix::fs::{AtFlags, CWD, FileType, FlockOperation, Mode, OFlags, Stat};
@@ -75,6 +76,11 @@ pub enum PrivateFileError {
     /// Somebody else is changing it.
     #[error("another command has been changing it for {} s: try again", LOCK_WAIT.as_secs())]
     Locked,
+    /// A server has its directory locked for as long as it runs.
+    #[error(
+        "a server (process {0}) serves the directory that it is in, so that clients could read it: keep it elsewhere"
+    )]
+    Served(String),
     /// Somebody who takes no lock has changed it.
     #[error("somebody else changed it at the same moment, so nothing was written: try again")]
     ChangedMeanwhile,
@@ -153,7 +159,8 @@ impl PrivateFile {
     /// Locks it against other commands that change it, also if there is no file yet.
     ///
     /// # Errors
-    /// [`PrivateFileError::Locked`] if another one holds the lock for long, and as of the directory.
+    /// [`PrivateFileError::Locked`] if another one holds the lock for long, [`PrivateFileError::Served`] if a server does, and as
+    /// of the directory.
     pub fn lock(&self) -> Result<LockedPrivateFile> {
         let path = super::real::real_path_to_be(&self.path).ok_or(Errno::NOENT)?;
         let (Some(directory), Some(name)) = (path.parent(), path.file_name()) else {
@@ -162,7 +169,14 @@ impl PrivateFile {
         let how = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
         let opened = system::openat(CWD, directory, how, Mode::empty())?;
         // That of the directory: the file itself is replaced by each change.
-        wait_for_lock(&opened, FlockOperation::NonBlockingLockExclusive)?;
+        let lock = FlockOperation::NonBlockingLockExclusive;
+        if system::flock(&opened, lock) == Err(Errno::WOULDBLOCK) {
+            // It would be waited for in vain.
+            if let Some(process) = server_of(&opened) {
+                return Err(PrivateFileError::Served(process.to_string()));
+            }
+        }
+        wait_for_lock(&opened, lock)?;
         let temporary = beside(name, ".new");
         Ok(LockedPrivateFile { directory: opened, name: name.to_owned(), temporary, file: Self { path } })
     }

@@ -125,6 +125,12 @@ fn unknown_argument(line: &Line<'_>, error: &clap::Error) -> String {
         return format!("'{word}' is taken for an option of '{command}': no number here is negative");
     }
     let mut similar = line.long_options();
+    if similar.iter().any(|name| *name == option) {
+        return format!(
+            "'{option}' is no option behind '--': write '{command}' with it in front of that ({})",
+            line.see_help()
+        );
+    }
     similar.retain(|name| looks_alike(option, name));
     similar.truncate(MOST_SIMILAR);
     match similar.is_empty() {
@@ -203,6 +209,7 @@ mod tests {
             ("rmf lisst", &["no command 'lisst'", "did you mean 'list'"][..]),
             ("rmf upload --progess a /", &["no option '--progess'", "did you mean '--progress'"]),
             ("rmf --jsn ls", &["did you mean '--json'"]),
+            ("rmf token add -- a --tokens f", &["'--tokens' is no option behind '--'"]),
             ("rmf --token", &["'remofile' has no option '--token' ("]),
             ("rmf upload -Y a", &["'remofile upload' has no option '-Y'", "'remofile upload --help'"]),
             ("rmf upload  /", &["'PATH' is empty", "not set"]),

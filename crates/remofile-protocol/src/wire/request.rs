@@ -1,57 +1,15 @@
 //! The requests of a client.
 
 use super::flag::is_false;
+use super::on_conflict::OnConflict;
 use super::{AttributeSet, Growing, Selection, SendOptions, StagedFileId, Timestamp, ToSign, Version};
 use crate::hash::HashAlgorithm;
 use crate::path::RemotePath;
-use minicbor::{Decode, Decoder, Encode, Encoder, decode, encode};
+use minicbor::{Decode, Encode};
 
 /// Reports whether a kind is that of a request.
 pub(super) fn is_request(kind: u64) -> bool {
     matches!(kind, 0..16 | 48..64)
-}
-
-/// The rule for a file that is in the way of an uploaded one.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum OnConflict {
-    /// The new file fails with `already-exists`; the old one stays.
-    #[default]
-    Abort,
-    /// The new file takes the old one's place when it is complete and checked.
-    Replace,
-    /// The new file is not taken (`skipped`); the old one stays.
-    Skip,
-    /// The new file gets a free name: `name (1).txt` in place of `name.txt`, and so on.
-    Rename,
-    /// As [`OnConflict::Replace`] where the old file is older than the new one, else as
-    /// [`OnConflict::Skip`]. A new file without a time counts as newer.
-    Newer,
-}
-
-impl<C> Encode<C> for OnConflict {
-    fn encode<W: encode::Write>(&self, e: &mut Encoder<W>, _: &mut C) -> Result<(), encode::Error<W::Error>> {
-        e.u8(match self {
-            Self::Abort => 0,
-            Self::Replace => 1,
-            Self::Skip => 2,
-            Self::Rename => 3,
-            Self::Newer => 4,
-        })?
-        .ok()
-    }
-}
-
-impl<'b, C> Decode<'b, C> for OnConflict {
-    fn decode(d: &mut Decoder<'b>, _: &mut C) -> Result<Self, decode::Error> {
-        match d.u8()? {
-            0 => Ok(Self::Abort),
-            1 => Ok(Self::Replace),
-            2 => Ok(Self::Skip),
-            3 => Ok(Self::Rename),
-            4 => Ok(Self::Newer),
-            _ => Err(decode::Error::message("unknown conflict rule")),
-        }
-    }
 }
 
 /// A request: the body of an operation's first message.
@@ -65,26 +23,21 @@ pub enum Request {
         #[n(0)]
         path: RemotePath,
         /// True if its directories are listed too.
-        #[n(1)]
-        #[cbor(default)]
+        #[cbor(n(1), default)]
         recursive: bool,
         /// The rules of what is left out: lines in the notation of gitignore.
-        #[n(2)]
-        #[cbor(default, skip_if = "Vec::is_empty")]
+        #[cbor(n(2), default, skip_if = "Vec::is_empty")]
         rules: Vec<String>,
         /// True if it is told what links lead to.
-        #[n(3)]
-        #[cbor(default, skip_if = "is_false")]
+        #[cbor(n(3), default, skip_if = "is_false")]
         targets: bool,
         /// True if the client knows what [`super::Entry::unflushed`] is. Otherwise such files are told with a time that
         /// is a nanosecond beside theirs, so that nobody takes them for the same as another.
-        #[n(4)]
-        #[cbor(default, skip_if = "is_false")]
+        #[cbor(n(4), default, skip_if = "is_false")]
         unflushed: bool,
         /// True if links are told with their targets whatever they lead to, and files that have several names, and special
         /// files, by [`super::Element::Extra`]. Of meaning where the server's hello says that it keeps files as they are.
-        #[n(24)]
-        #[cbor(default, skip_if = "is_false")]
+        #[cbor(n(24), default, skip_if = "is_false")]
         extras: bool,
     },
     /// Tell what a path names. Answered by done with an entry.
@@ -101,8 +54,7 @@ pub enum Request {
         #[n(0)]
         path: RemotePath,
         /// True if an existing file is no failure; its time is set to now.
-        #[n(1)]
-        #[cbor(default)]
+        #[cbor(n(1), default)]
         update: bool,
     },
     /// Create a directory.
@@ -112,12 +64,10 @@ pub enum Request {
         #[n(0)]
         path: RemotePath,
         /// True if an existing directory is no failure.
-        #[n(1)]
-        #[cbor(default)]
+        #[cbor(n(1), default)]
         update: bool,
         /// True if missing parents are created.
-        #[n(2)]
-        #[cbor(default)]
+        #[cbor(n(2), default)]
         parents: bool,
     },
     /// Receive files: data messages follow, then finish.
@@ -127,8 +77,7 @@ pub enum Request {
         #[n(0)]
         destination: RemotePath,
         /// The rule for files in the way.
-        #[n(1)]
-        #[cbor(default)]
+        #[cbor(n(1), default)]
         on_conflict: OnConflict,
         /// Names in the destination that the items' paths begin with, and that must be new: if one is
         /// taken, or something was kept of a file there, the request fails with `occupied`.
@@ -151,12 +100,10 @@ pub enum Request {
         #[n(0)]
         sources: Vec<RemotePath>,
         /// True if directories are sent with their contents; otherwise they fail one by one.
-        #[n(1)]
-        #[cbor(default)]
+        #[cbor(n(1), default)]
         recursive: bool,
         /// True if a total of files and bytes is sent before the first data.
-        #[n(2)]
-        #[cbor(default)]
+        #[cbor(n(2), default)]
         total: bool,
         /// Credit the client grants with the request, in bytes.
         #[n(3)]
@@ -175,8 +122,7 @@ pub enum Request {
         #[n(0)]
         path: RemotePath,
         /// True if a directory is removed with its contents.
-        #[n(1)]
-        #[cbor(default)]
+        #[cbor(n(1), default)]
         recursive: bool,
     },
     /// Rename a file or directory.
@@ -189,8 +135,7 @@ pub enum Request {
         #[n(1)]
         destination: RemotePath,
         /// True if a file in the way is replaced.
-        #[n(2)]
-        #[cbor(default)]
+        #[cbor(n(2), default)]
         replace: bool,
     },
     /// Tell the server's version and who holds the lease. Needs no lease.
@@ -203,19 +148,16 @@ pub enum Request {
         #[n(0)]
         sources: Vec<RemotePath>,
         /// As in a download.
-        #[n(1)]
-        #[cbor(default)]
+        #[cbor(n(1), default)]
         recursive: bool,
         /// As in a download.
         #[n(2)]
         selection: Option<Selection>,
         /// True if digests are told in place of what files are.
-        #[n(3)]
-        #[cbor(default, skip_if = "is_false")]
+        #[cbor(n(3), default, skip_if = "is_false")]
         digests: bool,
         /// The attributes that are told in place of what files are, if any are.
-        #[n(16)]
-        #[cbor(default, skip_if = "AttributeSet::is_none")]
+        #[cbor(n(16), default, skip_if = "AttributeSet::is_none")]
         attributes: AttributeSet,
     },
     /// Tell what is at, below or kept of some names, for an upload to go on. Answered by entries, then
@@ -229,8 +171,7 @@ pub enum Request {
         #[n(1)]
         names: Vec<String>,
         /// True if the client knows what [`super::Entry::unflushed`] is. Otherwise such files are not told.
-        #[n(2)]
-        #[cbor(default, skip_if = "is_false")]
+        #[cbor(n(2), default, skip_if = "is_false")]
         unflushed: bool,
     },
     /// List what interrupted uploads left. Answered by entries, then done.
@@ -247,12 +188,10 @@ pub enum Request {
     #[n(14)]
     Hold {
         /// True if they change anything.
-        #[n(0)]
-        #[cbor(default)]
+        #[cbor(n(0), default)]
         write: bool,
         /// The directories and files that they are about, with all below. Empty: the root directory.
-        #[n(1)]
-        #[cbor(default, skip_if = "Vec::is_empty")]
+        #[cbor(n(1), default, skip_if = "Vec::is_empty")]
         paths: Vec<RemotePath>,
     },
     /// Sign blocks of files, so that what the client has of them can be found out. Answered by entries, then
@@ -299,12 +238,10 @@ pub enum Request {
         #[n(2)]
         length: Option<u64>,
         /// True if data goes to the end of the file as it is then.
-        #[n(3)]
-        #[cbor(default, skip_if = "is_false")]
+        #[cbor(n(3), default, skip_if = "is_false")]
         append: bool,
         /// True if the file is created if there is none.
-        #[n(4)]
-        #[cbor(default, skip_if = "is_false")]
+        #[cbor(n(4), default, skip_if = "is_false")]
         create: bool,
     },
     /// Copy a file, or a directory with what is in it, to another path. Answered by done with the numbers of what was
@@ -318,29 +255,23 @@ pub enum Request {
         #[n(1)]
         destination: RemotePath,
         /// True if a directory is copied with what is in it; otherwise it is `not-a-file`.
-        #[n(2)]
-        #[cbor(default, skip_if = "is_false")]
+        #[cbor(n(2), default, skip_if = "is_false")]
         recursive: bool,
         /// The rule for files in the way. With [`OnConflict::Abort`] a copied directory must be new, too.
-        #[n(3)]
-        #[cbor(default)]
+        #[cbor(n(3), default)]
         on_conflict: OnConflict,
         /// True if missing parents of the destination are created.
-        #[n(4)]
-        #[cbor(default, skip_if = "is_false")]
+        #[cbor(n(4), default, skip_if = "is_false")]
         parents: bool,
         /// The attributes that the copy has of its source as well. Of meaning, as what follows, where the server's hello says that
         /// its copies are whole.
-        #[n(5)]
-        #[cbor(default, skip_if = "AttributeSet::is_none")]
+        #[cbor(n(5), default, skip_if = "AttributeSet::is_none")]
         attributes: AttributeSet,
         /// True if links are copied whatever they lead to, and the names of one file are names of one copy.
-        #[n(6)]
-        #[cbor(default, skip_if = "is_false")]
+        #[cbor(n(6), default, skip_if = "is_false")]
         as_they_are: bool,
         /// True if special files are copied, too.
-        #[n(7)]
-        #[cbor(default, skip_if = "is_false")]
+        #[cbor(n(7), default, skip_if = "is_false")]
         devices: bool,
     },
     /// Make a symbolic link.
@@ -353,8 +284,7 @@ pub enum Request {
         #[n(1)]
         target: String,
         /// True if a file or link in the way is replaced.
-        #[n(2)]
-        #[cbor(default, skip_if = "is_false")]
+        #[cbor(n(2), default, skip_if = "is_false")]
         replace: bool,
     },
     /// Set permission bits and time of a file or directory; links are followed.
@@ -388,16 +318,13 @@ pub enum Request {
         #[n(1)]
         file: StagedFileId,
         /// True if it begins with this request. One that has begun is begun no other time.
-        #[n(2)]
-        #[cbor(default, skip_if = "is_false")]
+        #[cbor(n(2), default, skip_if = "is_false")]
         begin: bool,
         /// True if it takes the place of a file that is there.
-        #[n(3)]
-        #[cbor(default, skip_if = "is_false")]
+        #[cbor(n(3), default, skip_if = "is_false")]
         replace: bool,
         /// True if there need not be a file whose place it takes.
-        #[n(4)]
-        #[cbor(default, skip_if = "is_false")]
+        #[cbor(n(4), default, skip_if = "is_false")]
         create: bool,
         /// The length it gets before anything is written.
         #[n(5)]
@@ -409,8 +336,7 @@ pub enum Request {
         #[n(7)]
         version: Option<Version>,
         /// True if nothing is to be left of it.
-        #[n(8)]
-        #[cbor(default, skip_if = "is_false")]
+        #[cbor(n(8), default, skip_if = "is_false")]
         discard: bool,
     },
     /// Send a part of a staged file: answered by bytes, then done.
@@ -439,15 +365,13 @@ pub enum Request {
         #[n(0)]
         sources: Vec<RemotePath>,
         /// True if directories are hashed with what is in them; otherwise they fail one by one.
-        #[n(1)]
-        #[cbor(default)]
+        #[cbor(n(1), default)]
         recursive: bool,
         /// As in a download.
         #[n(2)]
         selection: Option<Selection>,
         /// The algorithm.
-        #[n(3)]
-        #[cbor(default)]
+        #[cbor(n(3), default)]
         algorithm: HashAlgorithm,
     },
     /// Tell the room of the disk that a path is on. Answered by done with it.

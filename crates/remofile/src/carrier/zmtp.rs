@@ -1,16 +1,19 @@
 //! One connection of the ZeroMQ carrier: frames in, messages out, and back.
 
+mod output;
+
 use super::buffer::{MessageWriter, ensure};
 use super::error::LinkError;
 use super::line::{Line, MOST_AT_REST};
-use super::socket::{moved, write_parts};
+use super::socket::moved;
+use output::Output;
 use remofile_protocol::limits::MAX_HEADER_BYTES;
 use remofile_protocol::transport::Tampered;
 use remofile_protocol::wire::Header;
 use remofile_protocol::zmtp::{Command, FrameError, FrameOpener, FrameSealer, OpenedFrame, Peer};
 use std::collections::VecDeque;
 use std::fmt;
-use std::io::{self, IoSlice, Read};
+use std::io::{self, Read};
 use std::net::TcpStream;
 use std::ops::Range;
 use std::os::fd::{AsFd, BorrowedFd};
@@ -20,9 +23,6 @@ const MAX_PARTS: usize = 8;
 
 /// Bytes that are read ahead beyond the frame at hand.
 const READ_AHEAD: usize = 64 * 1024;
-
-/// Frames that are handed to the kernel at once.
-const FRAMES_A_CALL: usize = 16;
 
 /// Bytes that one call reads at most. `COMMANDS_A_CALL` bounds the commands that it takes. Then the driver of the
 /// link looks at its clock, at its wakers, and at what it has to send, however much comes.
@@ -59,18 +59,6 @@ struct Input {
     /// True if the message was given to the caller, and is forgotten with the next look.
     given: bool,
     total: u64,
-}
-
-#[derive(Default)]
-struct Output {
-    /// Sealed frames, each with the index from which it has to be sent.
-    frames: VecDeque<(Vec<u8>, usize)>,
-    /// Frames in front of the end of a pong that is among them.
-    until_pong: usize,
-    queued: usize,
-    total: u64,
-    /// A buffer that was sent, for the next payload.
-    spare: Vec<u8>,
 }
 
 /// The beginning of a message that was read elsewhere, by the lobby.
@@ -277,45 +265,6 @@ impl Input {
                 self.end += count;
                 self.total += count as u64;
                 Ok(true)
-            }
-        }
-    }
-}
-
-impl Output {
-    fn push(&mut self, frame: Vec<u8>, start: usize) {
-        self.queued += frame.len() - start;
-        self.frames.push_back((frame, start));
-    }
-
-    fn send(&mut self, stream: &mut TcpStream) -> Result<bool, LinkError> {
-        while !self.frames.is_empty() {
-            let slices: Vec<IoSlice<'_>> =
-                self.frames.iter().take(FRAMES_A_CALL).map(|(frame, start)| IoSlice::new(&frame[*start..])).collect();
-            match moved(|| write_parts(stream, &slices))? {
-                None => return Ok(false),
-                Some(0) => return Err(LinkError::Lost(io::ErrorKind::WriteZero.into())),
-                Some(count) => self.sent(count),
-            }
-        }
-        Ok(true)
-    }
-
-    fn sent(&mut self, mut count: usize) {
-        self.queued -= count;
-        self.total += count as u64;
-        while let Some((frame, start)) = self.frames.front_mut() {
-            let left = frame.len() - *start;
-            if count < left {
-                *start += count;
-                return;
-            }
-            count -= left;
-            self.until_pong = self.until_pong.saturating_sub(1);
-            if let Some((frame, _)) = self.frames.pop_front()
-                && frame.capacity() > self.spare.capacity()
-            {
-                self.spare = frame;
             }
         }
     }

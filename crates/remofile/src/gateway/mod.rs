@@ -9,6 +9,7 @@
 mod answers;
 mod names;
 mod requests;
+mod shared_connection;
 mod store;
 mod transfers;
 mod walk;
@@ -24,6 +25,7 @@ use remofile_protocol::path::NameRule;
 use remofile_protocol::token::Token;
 use remofile_protocol::transport::{Cipher, Opener, Sealer};
 use requests::Requests;
+use shared_connection::ChosenChunk;
 use std::io;
 use std::net::{Shutdown, TcpStream};
 use std::num::NonZeroU32;
@@ -33,7 +35,6 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, channel};
 use std::time::Duration;
 use store::RemoteStore;
-use transfers::ChosenChunk;
 
 /// Time that a client waits at its end for the gateway to end a transfer in good order. A server of protocol 1 may
 /// not notice otherwise that it is over.

@@ -3,7 +3,8 @@
 use super::answers::refused;
 use super::names::Names;
 use super::requests::Requests;
-use super::transfers::{ChosenChunk, Reading, SharedConnection, Writing};
+use super::shared_connection::{ChosenChunk, SharedConnection};
+use super::transfers::{Reading, Writing};
 use super::walk::{RemoteRemoval, RemoteWalk};
 use crate::store::Directory as StoreDirectory;
 use crate::store::{

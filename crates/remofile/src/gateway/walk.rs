@@ -1,7 +1,7 @@
 //! Trees of remote directories, which are listed one after the other.
 
 use super::names::Names;
-use super::transfers::SharedConnection;
+use super::shared_connection::SharedConnection;
 use crate::store::{Removal, RemovalProgress, StoreResult, Walk};
 use remofile_protocol::path::RemotePath;
 use remofile_protocol::wire::{Entry, ErrorCode, Failure, Kind, Listed};

@@ -10,8 +10,10 @@ mod admission;
 mod audit;
 mod authorisation;
 mod bandwidth;
+mod bound;
 mod claims;
 mod clients;
+mod config;
 mod connection;
 mod control;
 pub mod coordination;
@@ -47,6 +49,7 @@ mod workers;
 mod zeromq;
 
 pub use audit::AuditLog;
+pub use bound::Bound;
 pub use coordination::{Coordinated, Coordinator, MemoryCoordinator, Standing};
 pub use observer::{Observer, ServerEvent, ServerObserver, StoredFile};
 pub use options::{
@@ -58,31 +61,25 @@ pub use zeromq::{Handler, Reply};
 
 use crate::carrier::{Link, Waker};
 use crate::error::{Error, Result};
-use crate::store::{Fenced, Metered, Meters, ReadOnly, Store};
+use crate::store::{Fenced, ReadOnly, Store};
 use crate::tokens::LiveTokens;
+use config::{Prepared, ServerConfig};
 use connection::{Connection, Serve, Served};
 use coordination::{Coordination, Registration, SharedRoot};
-use expiry::Expiry;
 use files::Files;
-use lifetime::{Control, Lifetime, Run, ServerState, Stop, lock};
-use lobby::Lobby;
-use neighbours::Neighbours;
+use lifetime::{Lifetime, Run, ServerState, Stop, lock};
 use options::check;
 use presence::Presence;
 use principal::Grant;
 use remofile_protocol::digest::DigestKind;
-use remofile_protocol::handshake::Place;
 use remofile_protocol::token::Token;
-use roster::{RosterMaker, Rosters};
 use session::{Session, SharedState};
-use std::net::{IpAddr, SocketAddr, TcpListener};
+use std::net::{IpAddr, TcpListener};
 use std::path::Path;
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::{Duration, Instant};
-use stretching::Stretching;
-use token_source::{Roll, TokenSource, TokenWatch};
-use zeromq::ServerContext;
+use token_source::TokenSource;
 
 /// A server of one root directory. Clones are the same server.
 #[derive(Debug, Clone)]
@@ -95,33 +92,6 @@ struct Inner {
     files: Files,
     tokens: TokenSource,
     state: Arc<Mutex<ServerState>>,
-}
-
-/// A server that listens and does not answer yet.
-pub struct Bound {
-    listeners: Vec<TcpListener>,
-    addresses: Vec<SocketAddr>,
-    config: ServerConfig,
-    lifetime: Lifetime,
-}
-
-/// The configuration of a running server.
-struct ServerConfig {
-    tokens: TokenSource,
-    store: Arc<dyn Store>,
-    options: ServerOptions,
-    /// Found out early: a server that is confined later may not look any more.
-    places: Vec<Place>,
-}
-
-/// A server that is about to answer.
-struct Prepared {
-    context: ServerContext,
-    /// The store with whatever counts its changes.
-    store: Arc<dyn Store>,
-    /// Has changes of the tokens taken, for as long as it is kept.
-    watch: Option<TokenWatch>,
-    control: Control,
 }
 
 impl Server {
@@ -338,62 +308,6 @@ impl Server {
     }
 }
 
-impl Bound {
-    /// Returns the addresses that it really listens on.
-    #[must_use]
-    pub fn addresses(&self) -> &[SocketAddr] {
-        &self.addresses
-    }
-
-    /// Serves until [`Server::terminate`].
-    ///
-    /// # Errors
-    /// [`Error::System`] if the operating system fails the event loop.
-    pub fn serve(self) -> Result<()> {
-        let Self { listeners, config, lifetime, .. } = self;
-        let options = &config.options;
-        let (read_only, partial_expiry) = (options.read_only, options.partial_expiry);
-        let Prepared { context, store, watch, control } =
-            config.prepare(&lifetime.stop.waker, lifetime.coordination.as_ref())?;
-        let keeper = lifetime.keep(&context.shared)?;
-        let _first = lifetime.stop.control.set(control);
-        let context = Arc::new(context);
-        let expiry =
-            (!read_only).then(|| Expiry::begin(store, partial_expiry, Arc::clone(&context.shared.staged_files)));
-        let (pool, reporter) = (context.shared.pool.clone(), context.shared.reporter.clone());
-        let served = Lobby::new(listeners, context, expiry, &lifetime.stop.waker)
-            .and_then(|lobby| lobby.run(&lifetime.stop, Neighbours::of(lifetime.directory.clone())))
-            .map_err(|source| Error::System { what: "the server cannot go on", source });
-        drop(watch);
-        // What sessions that are gone had under way is to be whole.
-        pool.drain();
-        drop(keeper);
-        reporter.flush();
-        served
-    }
-}
-
-impl ServerConfig {
-    /// Makes what the server needs to answer; `waker` is called when its tokens have changed.
-    fn prepare(self, waker: &Waker, coordination: Option<&Arc<Coordination>>) -> Result<Prepared> {
-        let Self { tokens, store, options, places } = self;
-        // A quota may come at any time. Until then nothing is counted.
-        let meters = tokens.may_change().then(|| match coordination {
-            Some(coordination) => coordination.meters(Arc::clone(&store)),
-            None => Meters::new(Arc::clone(&store)),
-        });
-        let counted = meters.clone().map(|meters| Arc::new(Metered::new(meters, None)) as Arc<dyn Store>);
-        let mut maker = RosterMaker::new(Arc::clone(&store), meters, options.clone(), places);
-        let rosters = Arc::new(Rosters::new(tokens.first_roster(&mut maker)));
-        let roll = Arc::new(Roll::new(tokens, maker, &rosters, waker));
-        let watch = TokenWatch::begin(&roll)?;
-        let (shared, stretching) = (Arc::new(SharedState::coordinated(options, coordination)), Stretching::default());
-        let control = Control { shared: Arc::downgrade(&shared), roll };
-        let context = ServerContext { shared, rosters, stretching };
-        Ok(Prepared { context, store: counted.unwrap_or(store), watch, control })
-    }
-}
-
 /// Serves one session of any store over a link until it is over.
 pub(crate) fn serve_store(link: Link, store: Arc<dyn Store>, options: ServerOptions, waker: &Waker) {
     let grant = Arc::new(Grant::unlimited(store, &options));
@@ -410,10 +324,4 @@ pub(crate) fn serve_store(link: Link, store: Arc<dyn Store>, options: ServerOpti
     let endpoint = Session::new(Arc::new(SharedState::new(options)), peer.clone(), waker.clone(), DigestKind::Xxh3);
     let mut connection = Connection::new(link, endpoint, "session", &peer, waker.clone());
     while connection.serve(waker, &|| Duration::MAX) == Served::Idle {}
-}
-
-impl std::fmt::Debug for Bound {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Bound").field("addresses", &self.addresses).finish_non_exhaustive()
-    }
 }

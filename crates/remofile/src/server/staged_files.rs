@@ -4,13 +4,18 @@
 //! Nothing is left of one that its writer has abandoned: it has no name on the disk where the file system can do without,
 //! and what its session was is known. Invariant: only requests under the grant that it began with get at it.
 
+mod staged_file;
+
+pub(super) use staged_file::{Commit, SessionMark, StagedFile, Writer};
+
 use super::principal::{Grant, PrincipalId};
 use crate::store::{Staged, StoreResult};
 use remofile_protocol::path::RemotePath;
-use remofile_protocol::wire::{ErrorCode, Failure, StagedFileId, Version};
+use remofile_protocol::wire::{ErrorCode, Failure, StagedFileId};
+use staged_file::{lock, unknown};
 use std::collections::{HashMap, VecDeque};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
-use std::time::{Duration, Instant};
+use std::sync::{Arc, Mutex, MutexGuard};
+use std::time::Instant;
 
 /// Files of all clients together at most, and descriptors of the process for each: most are for other things.
 const MOST_FILES: usize = 4096;
@@ -18,9 +23,6 @@ const DESCRIPTORS_A_FILE: u64 = 16;
 
 /// Files that were committed last, of which it is remembered: their writers may ask again after a lost connection.
 const MOST_REMEMBERED: usize = 4096;
-
-/// Time after the end of its session for which a file is kept.
-const KEPT_AFTER_SESSION: Duration = Duration::from_secs(60 * 60);
 
 /// The staged files of all clients of a server.
 #[derive(Default)]
@@ -42,49 +44,6 @@ struct Key {
     file: StagedFileId,
 }
 
-/// The client that names a staged file.
-#[derive(Clone, Copy)]
-pub(super) struct Writer<'a> {
-    pub(super) grant: &'a Arc<Grant>,
-    pub(super) session: &'a SessionMark,
-}
-
-/// The mark of a session, by which the files that it writes know that it is there.
-#[derive(Clone, Default)]
-pub(super) struct SessionMark(Arc<()>);
-
-/// A file that is written and not visible yet.
-pub(super) struct StagedFile {
-    path: RemotePath,
-    grant: Weak<Grant>,
-    inner: Mutex<Content>,
-    last_use: Mutex<LastUse>,
-}
-
-struct LastUse {
-    session: Weak<()>,
-    at: Instant,
-}
-
-/// The content of a staged file. Each writer of it, who is one after a lost connection, has a number; only the last may write.
-struct Content {
-    /// Until it is committed.
-    staged: Option<Box<dyn Staged>>,
-    size: u64,
-    writer: u64,
-}
-
-/// The commit of a staged file.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Commit {
-    /// The number of its writer.
-    pub(super) writer: u64,
-    /// The size that it must have, in bytes.
-    pub(super) size: u64,
-    /// The version of the file whose place it takes, if it must be a certain one.
-    pub(super) version: Option<Version>,
-}
-
 impl StagedFiles {
     /// Takes in a file that begins. One of the same name, which a request that is repeated has begun, is forgotten.
     ///
@@ -102,13 +61,7 @@ impl StagedFiles {
             let why = "too many files are being written at once: close some of them";
             return Err(Failure::new(ErrorCode::OutOfResources).because(why));
         }
-        let content = Content { staged: Some(stage()?), size: 0, writer: 0 };
-        let file = Arc::new(StagedFile {
-            path: path.clone(),
-            grant: Arc::downgrade(who.grant),
-            inner: Mutex::new(content),
-            last_use: Mutex::new(LastUse::of(who)),
-        });
+        let file = Arc::new(StagedFile::new(path, who, stage()?));
         let mut state = self.lock();
         let former = state.open.insert(Key::of(who.grant, id), Arc::clone(&file));
         drop(state);
@@ -124,7 +77,7 @@ impl StagedFiles {
         let state = self.lock();
         let file = state.open.get(&Key::of(who.grant, id)).filter(|file| file.is_of(who.grant, path));
         let file = file.ok_or_else(unknown)?;
-        *lock(&file.last_use) = LastUse::of(who);
+        file.note_use(who);
         Ok(Arc::clone(file))
     }
 
@@ -198,119 +151,19 @@ impl Key {
     }
 }
 
-impl LastUse {
-    fn of(who: Writer<'_>) -> Self {
-        Self { session: Arc::downgrade(&who.session.0), at: Instant::now() }
-    }
-}
-
-impl StagedFile {
-    /// Becomes the only one who writes it, and returns the number of that.
-    pub(super) fn take_over(&self) -> u64 {
-        let mut content = lock(&self.inner);
-        content.writer += 1;
-        content.writer
-    }
-
-    /// Writes bytes at an offset.
-    ///
-    /// # Errors
-    /// As [`Staged::write_at`]; `cancelled` if another writer has taken the file over.
-    pub(super) fn write_at(&self, writer: u64, bytes: &[u8], offset: u64) -> StoreResult<()> {
-        let mut content = self.content(writer)?;
-        content.open()?.write_at(bytes, offset)?;
-        content.size = content.size.max(offset.saturating_add(bytes.len() as u64));
-        Ok(())
-    }
-
-    /// Cuts it, or makes it longer by zeros.
-    ///
-    /// # Errors
-    /// As [`StagedFile::write_at`].
-    pub(super) fn set_length(&self, writer: u64, length: u64) -> StoreResult<()> {
-        let mut content = self.content(writer)?;
-        content.open()?.set_length(length)?;
-        content.size = length;
-        Ok(())
-    }
-
-    /// Returns its size in bytes.
-    pub(super) fn size(&self) -> u64 {
-        lock(&self.inner).size
-    }
-
-    /// Reads from an offset as far as it goes.
-    ///
-    /// # Errors
-    /// As [`Staged::read_at`].
-    pub(super) fn read_at(&self, buffer: &mut [u8], offset: u64) -> StoreResult<usize> {
-        lock(&self.inner).open()?.read_at(buffer, offset)
-    }
-
-    fn commit(&self, commit: Commit) -> StoreResult<()> {
-        let mut content = self.content(commit.writer)?;
-        if content.size != commit.size {
-            let why = "not all that was written to it has come: nothing became visible";
-            return Err(Failure::new(ErrorCode::IntegrityFailure).because(why));
-        }
-        let staged = content.open()?;
-        if let Some(version) = commit.version {
-            staged.expect_version(version)?;
-        }
-        staged.try_commit()?;
-        content.staged = None;
-        Ok(())
-    }
-
-    fn content(&self, writer: u64) -> StoreResult<MutexGuard<'_, Content>> {
-        let content = lock(&self.inner);
-        match content.writer == writer {
-            true => Ok(content),
-            false => Err(Failure::new(ErrorCode::Cancelled).because("its writer has come back by another connection")),
-        }
-    }
-
-    fn is_of(&self, grant: &Arc<Grant>, path: &RemotePath) -> bool {
-        Weak::ptr_eq(&self.grant, &Arc::downgrade(grant)) && self.path == *path
-    }
-
-    fn is_abandoned(&self, now: Instant) -> bool {
-        let last_use = lock(&self.last_use);
-        // A grant that is in force no more gives nothing.
-        self.grant.strong_count() == 0
-            || last_use.session.strong_count() == 0 && now.saturating_duration_since(last_use.at) >= KEPT_AFTER_SESSION
-    }
-}
-
-impl Content {
-    fn open(&mut self) -> StoreResult<&mut Box<dyn Staged>> {
-        self.staged.as_mut().ok_or_else(unknown)
-    }
-}
-
-fn unknown() -> Failure {
-    Failure::new(ErrorCode::PartialChanged).because(
-        "what was written to it so far is gone from the server, which was restarted or has heard nothing of its writer \
-         for an hour: what was there before is untouched, write it again",
-    )
-}
-
 fn most_files() -> usize {
     let limit = rustix::process::getrlimit(rustix::process::Resource::Nofile).current;
     limit.map_or(MOST_FILES, |limit| usize::try_from(limit / DESCRIPTORS_A_FILE).unwrap_or(MOST_FILES)).min(MOST_FILES)
 }
 
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    // What a panic may leave half done is at worst a file that is not committed.
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
 #[cfg(test)]
 mod tests {
+    use super::staged_file::KEPT_AFTER_SESSION;
     use super::*;
     use crate::server::options::ServerOptions;
     use crate::store::{MemoryStore, StagePlan, Store};
     use remofile_protocol::path::FileName;
+    use std::time::Duration;
 
     const FILE: StagedFileId = StagedFileId([7; 16]);
 

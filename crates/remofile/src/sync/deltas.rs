@@ -1,9 +1,10 @@
 //! The search for what changed in files of which both sides have a version.
 
+mod measuring;
+
 use super::SyncOptions;
-use super::options::Delta;
-use crate::client::{LineSpeed, Syncing};
-use crate::delta::{BlocksToSign, Piece, Search, Signer, Speeds, is_worth_it};
+use crate::client::Syncing;
+use crate::delta::{BlocksToSign, Piece, Search};
 use crate::error::{Error, Result};
 use crate::store::{Source, Store};
 use remofile_protocol::digest::Digest;
@@ -11,7 +12,6 @@ use remofile_protocol::path::RemotePath;
 use remofile_protocol::wire::{Element, Entry, Listed, Part, Request, ToSign};
 use std::hash::{BuildHasher, RandomState};
 use std::sync::Arc;
-use std::time::{Duration, Instant};
 
 /// Files that are looked at together, so that they share round trips: their most number, and their most bytes.
 const BATCH_FILES: usize = 64;
@@ -19,15 +19,6 @@ const BATCH_BYTES: u64 = 2 * 1024 * 1024 * 1024;
 
 /// Pieces of all files that are remembered until they are sent (100 MiB). Beyond that, files are sent completely.
 const MOST_PIECES: usize = 1 << 22;
-
-/// Bytes of a file with which this machine's speed is measured.
-const SAMPLE_BYTES: u64 = 16 * 1024 * 1024;
-
-/// Factor by which a first measurement of the line may be wrong.
-const DOUBT: f64 = 4.0;
-
-/// Bytes that a line is taken to carry in a round trip where it is long, and was not measured for that.
-const UNMEASURED_BYTES: u64 = 128 * 1024;
 
 /// Bytes of a request's header for the files that it names.
 const REQUEST_BYTES: usize = 48 * 1024;
@@ -115,49 +106,6 @@ impl Deltas<'_> {
         Ok(found)
     }
 
-    /// Chooses the files for which a search is worth it. Returns with them the bytes that the line carries in a round trip, 0
-    /// if that was not measured.
-    fn worthwhile(
-        &self,
-        syncing: &mut Syncing<'_>,
-        candidates: Vec<Candidate>,
-        options: &SyncOptions,
-    ) -> Result<(Vec<Candidate>, u64)> {
-        // The largest file gives the longest sample, and so the best measurement.
-        let Some(largest) = candidates.iter().max_by_key(|candidate| candidate.local_bytes) else {
-            return Ok((candidates, 0));
-        };
-        if options.delta != Delta::Measured {
-            return Ok((candidates, 0));
-        }
-        let Ok(path) = self.local.join(&largest.path) else { return Ok((candidates, 0)) };
-        let Some((sign, search)) = own_speeds(|| self.store.open(&path).ok()) else { return Ok((candidates, 0)) };
-        let speeds_of = |line: LineSpeed| Speeds {
-            link_bytes_per_second: Some(line.bytes_per_second),
-            round_trip: line.round_trip,
-            // The other side is taken to be as fast.
-            sign_bytes_per_second: sign,
-            search_bytes_per_second: search,
-        };
-        let is_worth_it =
-            |line, candidate: &Candidate| is_worth_it(&speeds_of(line), candidate.local_bytes, candidate.remote_bytes);
-        // On a long line it need not be measured, which would take as long as a question.
-        if let Some(round_trip) = syncing.long_round_trip()? {
-            let at_best = |candidate: &Candidate| {
-                LineSpeed::at_best(candidate.local_bytes.min(candidate.remote_bytes), round_trip)
-            };
-            if candidates.iter().all(|candidate| is_worth_it(at_best(candidate), candidate)) {
-                return Ok((candidates, UNMEASURED_BYTES));
-            }
-        }
-        // Measured no longer than it may change a decision: on a long line each probe takes as long as a question.
-        let is_settled = |line: LineSpeed| is_slow_for(&candidates, &speeds_of(line.by(DOUBT)));
-        let line = syncing.measure_line(options.send.rate(), &is_settled)?;
-        let round_trip_bytes = line.bytes_per_second * line.round_trip.as_secs_f64();
-        let worthwhile = candidates.into_iter().filter(|candidate| is_worth_it(line, candidate)).collect();
-        Ok((worthwhile, round_trip_bytes as u64))
-    }
-
     fn look_at(
         &self,
         syncing: &mut Syncing<'_>,
@@ -227,23 +175,6 @@ impl Deltas<'_> {
         }
         if files.is_empty() { Ok(()) } else { ask(syncing, open, files, room) }
     }
-}
-
-/// Measures the bytes a second that this machine signs, and those in which it searches for signed blocks, with a
-/// part of a file.
-fn own_speeds(open: impl Fn() -> Option<Box<dyn Source>>) -> Option<(f64, f64)> {
-    let source = open()?;
-    let bytes = source.entry().size.min(SAMPLE_BYTES);
-    let rate = |took: Duration| bytes as f64 / took.max(Duration::from_micros(1)).as_secs_f64();
-    let mut search = Search::new(bytes, bytes, 0);
-    let BlocksToSign { block_bytes, ranges } = search.wanted()?;
-    let (mut signatures, began) = (Vec::new(), Instant::now());
-    let mut signer = Signer::new(open()?, block_bytes, ranges, 0, false).ok()?;
-    while !signer.step(&mut signatures).ok()? {}
-    let signed = began.elapsed();
-    let began = Instant::now();
-    search.look(&*source, &signatures, &mut || Ok(())).ok()?;
-    Some((rate(signed), rate(began.elapsed())))
 }
 
 /// Asks for signatures of files, and looks for their blocks while the server signs the next ones.
@@ -363,12 +294,6 @@ impl Open {
         let pieces = if is_upload { search.local_recipe() } else { search.remote_recipe() };
         Some(Changed { index, path, pieces, local: source.entry().clone(), remote, digest })
     }
-}
-
-/// Reports whether a line is so slow that a search is worth it for each file, so that it need not be measured any further. A line
-/// that seems fast is measured to the end: a short probe may come all at once, however slow the line is.
-fn is_slow_for(candidates: &[Candidate], speeds: &Speeds) -> bool {
-    candidates.iter().all(|candidate| is_worth_it(speeds, candidate.local_bytes, candidate.remote_bytes))
 }
 
 #[cfg(test)]

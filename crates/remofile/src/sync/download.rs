@@ -1,36 +1,33 @@
 //! Making a local directory like a remote one.
 
-use super::compare::{LocalTree, answer, digest};
-use super::deltas::{Candidate, Changed, Deltas};
-use super::feed::candidates;
+mod preparing;
+
+use super::compare::{LocalTree, answer};
 use super::foretold_attributes::{Sides, report_with_attributes};
 use super::hard_links::link_names;
-use super::items::{EncodedStep, StepEncoder, has_content};
+use super::items::{EncodedStep, StepEncoder};
 use super::links_to_earlier::LinksToEarlier;
 use super::plan_merger::{PlanMerger, Recipe};
+use super::planned_files::PlannedFiles;
 use super::sections::Sections;
 use super::stages::{PlanExecutor, execute_plan};
 use super::tree::Reading;
 use super::trees::{Drafted, Trees};
 use super::{SyncOptions, SyncReport};
 use crate::client::{Client, EarlierHere, FetchPart, LocalDestination, LocalFlush, PartialsHere, Syncing};
-use crate::delta::Piece;
 use crate::error::{Error, Result};
 use crate::monitor::Monitor;
-use crate::plan::{Action, Answers, Plan, Side, Step, StepCursor};
+use crate::plan::{Answers, Plan, Side, StepCursor};
 use crate::store::{FollowLinks, LocalStore, Partial, Store, StoreOptions, make_local_directory, real_path};
 use crate::transfer::Filter;
 use remofile_protocol::handshake::Capabilities;
 use remofile_protocol::path::{NameRule, RemotePath};
-use remofile_protocol::wire::{ErrorCode, Failure, Known, Part, Selected};
+use remofile_protocol::wire::{ErrorCode, Failure};
 use std::collections::{HashMap, HashSet};
 use std::mem;
 use std::ops::Range;
 use std::path::Path;
 use std::sync::Arc;
-
-/// Parts of one file that are asked for at most: each takes room in a message.
-const MOST_PARTS: usize = 4000;
 
 /// Makes a local directory like a remote one. It is created if its parent exists.
 ///
@@ -204,67 +201,6 @@ impl<'a> Download<'a> {
             drafted => Ok(drafted),
         }
     }
-
-    /// Returns the local partials of files that are to come and are not made of parts.
-    fn partials(
-        &self,
-        syncing: &Syncing<'_>,
-        plan: &Plan,
-        store: &dyn Store,
-        recipes: &HashMap<usize, Recipe>,
-    ) -> Result<Vec<Partial>> {
-        if !self.options.resume && !syncing.is_again() {
-            return Ok(Vec::new());
-        }
-        let mut partials = store.partials().map_err(|failure| self.local(failure))?;
-        if partials.is_empty() {
-            return Ok(partials);
-        }
-        let there = partials.iter().filter_map(|partial| partial.path.relative_to(&self.top));
-        let there: HashSet<Box<str>> = there.map(Box::from).collect();
-        let is_coming = |(index, step): &(usize, Step)| {
-            there.contains(&step.path) && has_content(step) && !recipes.contains_key(index)
-        };
-        let coming = plan.steps.iter().enumerate().filter(is_coming).map(|(_, step)| step.path);
-        let coming: HashSet<Box<str>> = coming.collect();
-        partials.retain(|partial| partial.path.relative_to(&self.top).is_some_and(|path| coming.contains(path)));
-        Ok(partials)
-    }
-
-    /// Searches large files for what changed. A file in which nothing changed only gets its time.
-    fn prepare(
-        &self,
-        syncing: &mut Syncing<'_>,
-        store: &Arc<dyn Store>,
-        plan: &mut Plan,
-    ) -> Result<HashMap<usize, Recipe>> {
-        let candidate = |(index, size, old_size): (usize, u64, u64)| {
-            let path = plan.steps.get(index)?.path;
-            Some(Candidate { index, path, local_bytes: old_size, remote_bytes: size })
-        };
-        let candidates: Vec<Candidate> = candidates(plan).into_iter().filter_map(candidate).collect();
-        let local = Arc::clone(store);
-        let (remote, most_literals) = (self.source, MOST_PARTS);
-        let deltas = Deltas { store: local, local: &self.top, remote, is_upload: false, most_literals };
-        let mut recipes = HashMap::new();
-        if candidates.is_empty() {
-            return Ok(recipes);
-        }
-        for changed in deltas.find(syncing, candidates, self.options)? {
-            if changed.is_same() && !super::must_be_written(plan, changed.index) {
-                let ours = syncing.attend(|check| digest(&**store, &self.top, &changed.path, check))?;
-                if ours.is_ok_and(|ours| ours.is_some() && ours == changed.digest) {
-                    super::only_touch(plan, changed.index, &changed.remote, self.options.send.preserve_mode);
-                    continue;
-                }
-            }
-            let Changed { index, pieces, remote, digest: Some(digest), .. } = changed else { continue };
-            if let Some(pieces) = some_literal(pieces, remote.size) {
-                recipes.insert(index, Recipe { pieces, size: remote.size, modified: remote.modified, digest });
-            }
-        }
-        Ok(recipes)
-    }
 }
 
 /// The executor of a download, which carries out steps on this side with the files that come.
@@ -358,36 +294,6 @@ impl PlanExecutor for Receiver<'_, '_> {
     }
 }
 
-/// The files that are asked for, in the order of their steps.
-pub(super) struct PlannedFiles {
-    pub(super) source: RemotePath,
-    pub(super) plan: Arc<Plan>,
-    pub(super) cursor: StepCursor,
-    pub(super) steps: Range<usize>,
-    pub(super) encoder: StepEncoder,
-    /// The parts that are wanted of some, by the index of their steps.
-    pub(super) parts: HashMap<usize, Vec<Part>>,
-    pub(super) known: HashMap<RemotePath, Known>,
-}
-
-impl Iterator for PlannedFiles {
-    type Item = (Selected, u64);
-
-    fn next(&mut self) -> Option<Self::Item> {
-        loop {
-            let index = self.steps.next()?;
-            let Step { path: below, action } = self.cursor.get(&self.plan.steps, index)?;
-            let (Action::Create { size } | Action::Update { size, .. }) = action else { continue };
-            let encoded = self.encoder.encode(&self.plan, &mut self.cursor, index);
-            let EncodedStep::Content { place: name, .. } = encoded else { continue };
-            let (Ok(path), Ok(place)) = (self.source.join(&below), RemotePath::root().join(&name)) else { continue };
-            let parts = self.parts.remove(&index).unwrap_or_default();
-            let known = self.known.remove(&place);
-            return Some((Selected { path, name, known, as_link: false, parts }, size));
-        }
-    }
-}
-
 /// Takes the partials of the files of some steps.
 fn take_own(partials: &mut Vec<Partial>, top: &RemotePath, plan: &Plan, steps: Range<usize>) -> Vec<Partial> {
     if partials.is_empty() {
@@ -396,22 +302,6 @@ fn take_own(partials: &mut Vec<Partial>, top: &RemotePath, plan: &Plan, steps: R
     let paths: HashSet<Box<str>> = plan.steps.range(steps).map(|step| step.path).collect();
     let is_own = |partial: &mut Partial| partial.path.relative_to(top).is_some_and(|path| paths.contains(path));
     partials.extract_if(.., is_own).collect()
-}
-
-/// Makes sure that at least one byte of a file is asked for, since a file of which nothing is asked for would come
-/// completely. `None` for an empty file.
-fn some_literal(mut pieces: Vec<Piece>, size: u64) -> Option<Vec<Piece>> {
-    if size == 0 {
-        return None;
-    }
-    if !pieces.iter().any(|piece| matches!(piece, Piece::Literal { .. })) {
-        let Some(Piece::Copy { offset, length }) = pieces.pop() else { return None };
-        if length > 1 {
-            pieces.push(Piece::Copy { offset, length: length - 1 });
-        }
-        pieces.push(Piece::Literal { offset: size - 1, length: 1 });
-    }
-    Some(pieces)
 }
 
 /// Returns the backup directory of a download, as a path below the destination. Links are followed: they may lead

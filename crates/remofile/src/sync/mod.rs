@@ -19,6 +19,7 @@ mod items;
 mod links_to_earlier;
 mod options;
 mod plan_merger;
+mod planned_files;
 mod sections;
 #[cfg(test)]
 pub(crate) mod simulated;

@@ -1,11 +1,11 @@
 //! The parts of a sync for a simulation, which does one after the other without a connection of its own.
 
 use super::compare;
-use super::download::PlannedFiles;
 use super::feed::PlannedFeed;
 use super::items::StepEncoder;
 use super::options::SyncOptions;
 use super::plan_merger::PlanMerger;
+use super::planned_files::PlannedFiles;
 use super::stages::Stages;
 use super::tree::{Read, Reading};
 use crate::client::ItemMerger;

@@ -1,50 +1,19 @@
 //! Items of one stream put into the messages of another: files that pass through this side without being kept here.
 
-use super::compress::Decompressor;
+use super::decompress::Decompressor;
 use super::feeding::Next;
 use super::filling::Filling;
 use super::intake::ItemRules;
 use super::packing::{Packed, PackerMonitor};
+use super::portion::Portion;
 use crate::carrier::MessageWriter;
 use crate::store::StoreResult;
 use remofile_protocol::limits::{HOLE_BYTES_A_CREDIT, MAX_HOLE_BYTES};
-use remofile_protocol::wire::{ErrorCode, Failure, Item, OnConflict, credit_bytes};
+use remofile_protocol::wire::{ErrorCode, Failure, Item, OnConflict};
 use std::collections::{HashMap, VecDeque};
 
 /// Payload after which a message of several files is sent, so that the receiver can begin with them.
 const BATCH_BYTES: usize = 256 * 1024;
-
-/// Items that came in one message, with their payload.
-#[derive(Debug)]
-pub struct Portion {
-    items: VecDeque<Item>,
-    payload: Vec<u8>,
-    /// Bytes of the payload that were passed on.
-    taken: usize,
-    credit: u64,
-}
-
-impl Portion {
-    /// Takes the items of a message.
-    #[must_use]
-    pub fn new(items: Vec<Item>, payload: &[u8]) -> Self {
-        let credit = credit_bytes(&items, payload.len());
-        Self { items: items.into(), payload: payload.to_vec(), taken: 0, credit }
-    }
-
-    /// Takes items without payload, for which the sender gets so much credit back when they are passed on.
-    #[must_use]
-    pub fn of(items: Vec<Item>, credit: u64) -> Self {
-        Self { items: items.into(), payload: Vec::new(), taken: 0, credit }
-    }
-
-    /// Returns the next bytes of the payload.
-    fn next_bytes(&mut self, length: usize) -> &[u8] {
-        let from = self.taken.min(self.payload.len());
-        self.taken = (from + length).min(self.payload.len());
-        &self.payload[from..self.taken]
-    }
-}
 
 /// Passes on items, with the digests that their sender gave them: so a file is checked from end to end.
 pub struct Forwarder {
@@ -314,6 +283,7 @@ mod tests {
     use crate::transfer::{CompressLevel, Compressor};
     use remofile_protocol::limits::{INITIAL_CREDIT_BYTES, MIN_PAYLOAD_BYTES};
     use remofile_protocol::wire::Timestamp;
+    use remofile_protocol::wire::credit_bytes;
 
     struct Quiet;
 

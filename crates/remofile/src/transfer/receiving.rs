@@ -2,7 +2,7 @@
 
 use super::check::Check;
 use super::chunks::Chunker;
-use super::compress::Decompressor;
+use super::decompress::Decompressor;
 use super::intake::UnpackerMonitor;
 use super::named_backup::NamedBackup;
 use super::resume::{LEAST_SPACING, MOST_MARKS};

@@ -1,5 +1,8 @@
 //! One file into messages.
 
+mod reading;
+mod verifying;
+
 use super::check::Check;
 use super::compress::{CompressLevel, Compressor};
 use super::feeding::FedFile;
@@ -10,15 +13,13 @@ use super::rereading::Rereading;
 use super::trouble::Trouble;
 use crate::delta::Piece;
 use crate::store::{Extent, ReadBuffer, Source, SourceState, StoreResult};
-use remofile_protocol::digest::{DigestKind, Digester};
+use reading::read_all;
+use remofile_protocol::digest::DigestKind;
 use remofile_protocol::limits::{COPY_BYTES_A_CREDIT, HOLE_BYTES_A_CREDIT, MAX_BLOCK_BYTES, MAX_HOLE_BYTES};
-use remofile_protocol::wire::{ErrorCode, Failure, Item, Known, Mark, OnConflict, Version};
+use remofile_protocol::wire::{ErrorCode, Failure, Item, OnConflict, Version};
 use std::iter::once;
 use std::num::NonZeroU32;
-
-/// Bytes that are read at once to see whether the receiver has them, and how often in a step.
-const VERIFY_BYTES: usize = 1024 * 1024;
-const VERIFY_READS: usize = 8;
+use verifying::{VERIFY_BYTES, Verifying};
 
 /// Most bytes that a copy item stands for: they are read and digested in one step.
 const COPY_BYTES: u64 = 8 * 1024 * 1024;
@@ -97,15 +98,6 @@ pub(super) struct Sending {
     strict: bool,
     /// Buffer for bytes that the receiver copies, which are read here only to be digested.
     copied: Option<ReadBuffer>,
-}
-
-/// Marks of the receiver's partial, as they are compared with the file.
-struct Verifying {
-    marks: std::vec::IntoIter<Mark>,
-    digester: Digester,
-    position: u64,
-    matched: Option<(u64, Digester)>,
-    buffer: ReadBuffer,
 }
 
 /// Chunks of the size that the monitor wants to see.
@@ -368,54 +360,5 @@ impl Sending {
             (rest, chunks.taken, at) = (later, chunks.taken + count, at + count as u64);
         }
         Ok(())
-    }
-}
-
-/// Reads bytes that must be there.
-fn read_all(source: &dyn Source, space: &mut [u8], offset: u64) -> StoreResult<()> {
-    if source.read_at(space, offset)? < space.len() {
-        return Err(Failure::new(ErrorCode::SourceChanged).because("it became shorter"));
-    }
-    Ok(())
-}
-
-impl Verifying {
-    fn new(known: Known, size: u64) -> Option<Self> {
-        // The other side may claim any marks.
-        let is_rising = known.marks.windows(2).all(|pair| pair[0].offset < pair[1].offset);
-        let is_within = known.marks.iter().all(|mark| (1..=size).contains(&mark.offset));
-        (is_rising && is_within && !known.marks.is_empty()).then(|| Self {
-            marks: known.marks.into_iter(),
-            digester: Digester::new(),
-            position: 0,
-            matched: None,
-            buffer: ReadBuffer::new(VERIFY_BYTES),
-        })
-    }
-
-    /// Compares some MiB more. Returns true when the last mark that agrees is known.
-    fn step(&mut self, source: &dyn Source) -> bool {
-        for _ in 0..VERIFY_READS {
-            let Some(mark) = self.marks.as_slice().first() else {
-                return true;
-            };
-            let left = usize::try_from(mark.offset - self.position).unwrap_or(usize::MAX);
-            let length = left.min(self.buffer.len());
-            if read_all(source, &mut self.buffer[..length], self.position).is_err() {
-                // The failure is reported when the file is sent, which reads the same bytes.
-                return true;
-            }
-            self.digester.update(&self.buffer[..length]);
-            self.position += length as u64;
-            if self.position == mark.offset {
-                // The marks behind it cover these bytes, too, so none of them fits.
-                if self.digester.finish() != mark.digest {
-                    return true;
-                }
-                self.matched = Some((self.position, self.digester.clone()));
-                self.marks.next();
-            }
-        }
-        self.marks.as_slice().is_empty()
     }
 }

@@ -8,6 +8,7 @@ mod batch;
 #[cfg(test)]
 mod call_counts;
 mod changes;
+mod content;
 mod crossing;
 mod entries;
 mod flushing;
@@ -20,23 +21,21 @@ mod waiting;
 mod waiting_files;
 
 use super::attributes::GivenAttributes;
-use super::chunks::Chunker;
-use super::compress::Decompressor;
-use super::conflict::{FileStamp, Resolved, Stored as StoredNames};
+use super::conflict::Stored as StoredNames;
+use super::decompress::Decompressor;
 use super::intake::{Stored, UnpackerMonitor, UnpackerOptions};
 use super::modes::Modes;
 use super::named_backup::NamedBackup;
 use super::permit::Access;
-use super::receiving::{FileNames, Receiving, ReceivingSetup, Written};
+use super::receiving::{Receiving, Written};
 use super::resume::Checked;
 use super::trouble::Trouble;
-use crate::store::{Directory, NewSpecial, StagePlan, Staged, Store, StoreResult};
+use crate::store::{Directory, NewSpecial, Store, StoreResult};
 use across::Across;
 use batch::Batch;
 use flushing::Flushing;
 use lone::Lone;
 use open_directories::{OpenDirectories, OpenDirectory};
-use remofile_protocol::digest::{Digest, Digester};
 use remofile_protocol::path::RemotePath;
 use remofile_protocol::wire::{ErrorCode, Failure, Item, OnConflict, Timestamp, Version};
 use side_by_side::SideBySide;
@@ -224,114 +223,6 @@ impl Unpacker {
         Ok(())
     }
 
-    fn begin(&mut self, file: Beginning, monitor: &mut dyn UnpackerMonitor) -> StoreResult<()> {
-        self.expect_between()?;
-        if self.has_failed_backup(&file.path) {
-            monitor.unwanted(&file.path);
-            self.current = Current::Unwanted;
-            return Ok(());
-        }
-        if self.is_sent_again(&file) {
-            monitor.unwanted(&file.path);
-            self.stored.files += 1;
-            self.current = Current::Unwanted;
-            return Ok(());
-        }
-        let backup = self.backup_of(&file.path, monitor);
-        self.current = match self.stage_with_room(&file, monitor) {
-            Ok((stored_as, staged, digester)) => {
-                monitor.started(&file.path, file.size, file.offset);
-                let chunks = monitor.chunk_size().map(Chunker::new);
-                let limit = self.options.file_size_limit;
-                Current::Open(Box::new(Receiving::new(ReceivingSetup {
-                    names: FileNames { sent_as: file.path, stored_as },
-                    staged,
-                    size: file.size,
-                    limit,
-                    digest: self.options.digest,
-                    resumed: digester.map(|digester| (file.offset, digester)),
-                    chunks,
-                    backup,
-                })))
-            }
-            Err(failure) => {
-                monitor.unwanted(&file.path);
-                monitor.failed(failure.at(file.path), false);
-                Current::Unwanted
-            }
-        };
-        Ok(())
-    }
-
-    /// Stages a file. Where there is no room, the files that wait are flushed, since what they replace takes room as well.
-    fn stage_with_room(
-        &mut self,
-        file: &Beginning,
-        monitor: &mut dyn UnpackerMonitor,
-    ) -> StoreResult<(String, Box<dyn Staged>, Option<Digester>)> {
-        let staged = self.stage(file, monitor);
-        if file.offset == 0 && self.has_waiting() && staged.as_ref().err().is_some_and(is_full) {
-            self.flush_waiting(monitor);
-            return self.stage(file, monitor);
-        }
-        staged
-    }
-
-    /// Stages a file. Returns the path that it will have below the destination, which a rule may change, and the
-    /// digest of the bytes that are there.
-    fn stage(
-        &mut self,
-        file: &Beginning,
-        monitor: &mut dyn UnpackerMonitor,
-    ) -> StoreResult<(String, Box<dyn Staged>, Option<Digester>)> {
-        if file.size.is_some_and(|size| size > self.options.file_size_limit) {
-            return Err(Failure::larger_than(self.options.file_size_limit));
-        }
-        self.options.admit_size(file.size)?;
-        let rule = self.options.rules.rule(&file.path, file.rule).unwrap_or(self.options.on_conflict);
-        let access = if file.replaces.is_some() { Access::Replace } else { Access::by_rule(rule) };
-        let path = self.locate(&file.path, access)?;
-        let resolved = match file.replaces {
-            Some(_) => self.refuse_changes().map(|()| Resolved { path, replace: true })?,
-            None => {
-                let stamp = FileStamp { size: file.size, modified: file.modified };
-                self.resolve(path, stamp, rule, monitor)?
-            }
-        };
-        if resolved.replace && access == Access::Create {
-            // One that may not be on the disk, of the same size and time: be it somebody else's.
-            self.options.permit.permit(Access::Replace, &resolved.path)?;
-        }
-        let resumed = match file.offset {
-            0 => None,
-            offset => Some(self.checked.resume(&resolved.path, offset).ok_or(ErrorCode::PartialChanged)?),
-        };
-        // Without `replace`, the commit itself refuses a name that is taken in whatever case.
-        if resolved.replace {
-            self.names.refuse_other_case(&*self.store, &resolved.path)?;
-        }
-        let (parent, name) = resolved.path.split()?;
-        // Files of one directory come together, so it stays open for the next one.
-        let held = match self.open.take(&parent) {
-            Some(open) => open,
-            None => OpenDirectory::new(self.open_or_make(&parent)?),
-        };
-        let (resume, digester) = resumed.unzip();
-        let plan = StagePlan {
-            size: file.size,
-            replace: resolved.replace,
-            modified: file.modified,
-            mode: file.mode,
-            resume,
-            expected: file.replaces,
-            through_link: false,
-        };
-        let staged = held.directory.stage(&name, &plan);
-        self.open.put(parent, held);
-        let relative = resolved.path.relative_to(&self.options.destination).unwrap_or_default().to_owned();
-        Ok((relative, staged?, digester))
-    }
-
     /// Opens a directory, and makes it if it is below the destination and the sender has not named it.
     fn open_or_make(&self, directory: &RemotePath) -> StoreResult<Box<dyn Directory>> {
         match self.store.directory(directory) {
@@ -352,61 +243,6 @@ impl Unpacker {
         let path = self.options.destination.join(path)?;
         self.options.permit.permit(access, &path)?;
         Ok(path)
-    }
-
-    fn write(&mut self, written: Written<'_>, monitor: &mut dyn UnpackerMonitor) -> Result<(), Trouble> {
-        let open = match &mut self.current {
-            Current::Open(open) => open,
-            Current::Unwanted => return Ok(()),
-            Current::Between => return Err(out_of_order().into()),
-        };
-        // A large file may take minutes.
-        self.waiting.look_at_clock();
-        match open.write(written, &mut self.decompressor, monitor) {
-            Err(Trouble::Failed(failure)) => {
-                if is_full(&failure) {
-                    // What they replace is gone then: there may be room for what comes next, and to keep this one's part.
-                    self.flush_waiting(monitor);
-                }
-                self.give_up(failure, monitor);
-                Ok(())
-            }
-            result => result,
-        }
-    }
-
-    fn give_up(&mut self, failure: Failure, monitor: &mut dyn UnpackerMonitor) {
-        if let Current::Open(open) = std::mem::replace(&mut self.current, Current::Unwanted) {
-            monitor.unwanted(open.path());
-            monitor.failed(open.give_up(failure), false);
-        }
-    }
-
-    fn end(&mut self, digest: Digest, monitor: &mut dyn UnpackerMonitor) -> Result<(), Trouble> {
-        match std::mem::replace(&mut self.current, Current::Between) {
-            Current::Between => Err(out_of_order().into()),
-            Current::Unwanted => Ok(()),
-            Current::Open(mut open) => {
-                let path = open.path().to_owned();
-                match open.last_chunk(monitor).and_then(|()| Ok(open.complete(digest)?)) {
-                    Err(Trouble::Stopped) => return Err(Trouble::Stopped),
-                    Err(Trouble::Failed(failure)) => monitor.failed(failure.at(path), false),
-                    Ok(file) => self.take_complete(file, monitor),
-                }
-                Ok(())
-            }
-        }
-    }
-
-    fn abort(&mut self, failure: Failure, monitor: &mut dyn UnpackerMonitor) -> StoreResult<()> {
-        match std::mem::replace(&mut self.current, Current::Between) {
-            Current::Between => Err(out_of_order()),
-            Current::Unwanted => Ok(()),
-            Current::Open(_) => {
-                monitor.failed(failure, true);
-                Ok(())
-            }
-        }
     }
 
     fn expect_between(&self) -> StoreResult<()> {
@@ -462,10 +298,6 @@ fn not_given(options: &UnpackerOptions, monitor: &mut dyn UnpackerMonitor) -> im
         let below = path.relative_to(&options.destination).unwrap_or_default();
         monitor.failed(failure.at(below), false);
     }
-}
-
-fn is_full(failure: &Failure) -> bool {
-    matches!(failure.code, ErrorCode::NoSpace | ErrorCode::QuotaExceeded)
 }
 
 fn without_bytes() -> Failure {

@@ -4,6 +4,7 @@ mod ahead;
 mod appending;
 mod following;
 mod in_place;
+mod opening;
 mod options;
 mod parts;
 mod ranges;
@@ -17,65 +18,15 @@ mod write_buffer;
 pub use options::OpenOptions;
 pub use ranges::FileRange;
 
-use crate::client::{Client, Interrupt, OnWaiting, Wait};
+use crate::client::{Interrupt, OnWaiting, Wait};
 use crate::error::{Error, Result};
 use in_place::InPlace;
-use options::OpenMode;
-use parts::Remote;
-use remofile_protocol::path::RemotePath;
 use remofile_protocol::wire::Version;
 use rewriting::Rewriting;
 use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::ops::Range;
 use std::time::Duration;
-use streaming::{Opened, Streaming};
-
-impl Client {
-    /// Opens a remote file as a file. It borrows nothing: several may be open, and this client goes on making calls; what
-    /// they do at once goes over connections of their own. An open file holds no lease on the server between calls, and
-    /// outlives lost connections; one that is rewritten is lost with its server.
-    ///
-    /// Links are followed inside the root directory; one that leads out is neither followed nor replaced.
-    ///
-    /// # Errors
-    /// [`Error::Usage`] for options that contradict each other; `not-found`, `not-a-file`, `already-exists`,
-    /// `permission-denied`, `read-only`, ...; `unsupported` if the server cannot do it: one of protocol 1 has only files
-    /// that are read or created.
-    ///
-    /// # Examples
-    /// ```no_run
-    /// use remofile::{Client, ClientOptions, OpenOptions};
-    /// use std::io::{Read, Seek, SeekFrom, Write};
-    ///
-    /// # fn example(options: ClientOptions) -> Result<(), Box<dyn std::error::Error>> {
-    /// let mut client = Client::connect(options)?;
-    /// let mut log = client.open(&"/server.log".parse()?, OpenOptions::new().read(true))?;
-    /// log.seek(SeekFrom::End(-100))?;
-    /// let mut end = String::new();
-    /// log.read_to_string(&mut end)?;
-    ///
-    /// let mut report = client.open(&"/report.txt".parse()?, OpenOptions::new().rewrite())?;
-    /// report.write_all(end.as_bytes())?;
-    /// report.close()?; // Now others see it.
-    /// # Ok(())
-    /// # }
-    /// ```
-    pub fn open(&mut self, path: &RemotePath, options: OpenOptions) -> Result<RemoteFile> {
-        let mode = options.mode()?;
-        self.lend();
-        let remote = Remote::new(self.sibling(), path.clone(), options.is_strict());
-        let (inner, append) = match mode {
-            OpenMode::Read => (Inner::InPlace(Box::new(InPlace::open_to_read(remote)?)), false),
-            OpenMode::InPlace { append, create } => {
-                (Inner::InPlace(Box::new(InPlace::open_to_write(remote, create)?)), append)
-            }
-            OpenMode::Rewrite { create, must_be_new } => (open_to_rewrite(remote, create, must_be_new)?, false),
-        };
-        let (is_read, is_written) = (options.is_read(), options.is_written());
-        let is_followed = options.is_followed();
-        Ok(RemoteFile { inner, position: 0, is_read, is_written, append, is_followed })
-    }
-}
+use streaming::Streaming;
 
 /// An open remote file.
 ///
@@ -394,14 +345,6 @@ impl Drop for RemoteFile {
 /// Returns the library's own error, which its traits carry.
 fn own(error: io::Error) -> Error {
     error.downcast::<Error>().unwrap_or_else(|source| Error::System { what: "the file cannot be read", source })
-}
-
-/// Opens a file that is written anew: at the server, or on this side if the server is an old one, or can have no more open.
-fn open_to_rewrite(remote: Remote, create: bool, must_be_new: bool) -> Result<Inner> {
-    Ok(match Streaming::open(remote, create, must_be_new)? {
-        Opened::Streaming(file) => Inner::Streaming(file),
-        Opened::Unsupported(remote) => Inner::Rewriting(Box::new(Rewriting::open(*remote, create, must_be_new)?)),
-    })
 }
 
 fn closed() -> Error {

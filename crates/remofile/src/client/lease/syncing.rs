@@ -8,6 +8,7 @@ use crate::client::download::item_merger::ItemMerger;
 use crate::client::download::plan::{DownloadPlan, Expected};
 use crate::client::download::selecting::Chosen;
 use crate::client::download::selecting::Selecting;
+use crate::client::lease::partials_here::PartialsHere;
 use crate::client::listing::background::Incoming;
 use crate::client::listing::handler::{ListHandler, decode};
 use crate::client::session::handler::{Handler, OngoingCall};
@@ -21,7 +22,7 @@ use crate::client::{Client, RemoteSource, RetryOptions, TransferOptions, Transfe
 use crate::error::{Error, Result};
 use crate::monitor::{Event, Monitor};
 use crate::store::{Partial, Store};
-use crate::transfer::{Checked, Feeding, Stored, known};
+use crate::transfer::{Checked, Feeding, Stored};
 use remofile_protocol::handshake::ServerHello;
 use remofile_protocol::path::RemotePath;
 use remofile_protocol::wire::{
@@ -354,34 +355,6 @@ impl<'a> Syncing<'a> {
 pub(crate) struct LocalDestination<'a> {
     pub(crate) store: &'a Arc<dyn Store>,
     pub(crate) path: &'a Path,
-}
-
-/// The local partials that were checked.
-#[derive(Default)]
-pub(crate) struct PartialsHere {
-    pub(crate) checked: Checked,
-    /// By the paths of the files.
-    pub(crate) known: HashMap<RemotePath, Known>,
-    bytes: u64,
-}
-
-impl PartialsHere {
-    fn look_at(&mut self, store: &dyn Store, partial: &Partial, check: &dyn Fn() -> Result<()>) -> Result<()> {
-        // A partial that cannot be read is not resumed.
-        let Ok(mut checking) = self.checked.begin(store, partial) else { return Ok(()) };
-        loop {
-            check()?;
-            match checking.step() {
-                Ok(false) => {}
-                Ok(true) => break,
-                Err(_) => return Ok(()),
-            }
-        }
-        let entry = self.checked.finish(checking);
-        self.bytes += entry.received;
-        self.known.insert(entry.path.clone(), known(entry));
-        Ok(())
-    }
 }
 
 /// The handler that names files and hands on their digests.

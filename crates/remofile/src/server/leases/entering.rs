@@ -2,8 +2,9 @@
 
 use super::claim::{Access, View};
 use super::crowd::Ticket;
+use super::entry::Entry;
 use super::others::{News, OtherServers, Reached, Settled, busy};
-use super::table::{Entry, Table};
+use super::table::Table;
 use super::wake::Wake;
 use super::{Leases, Lock};
 use remofile_protocol::handshake::ClientIdentity;

@@ -16,6 +16,7 @@ mod bounds;
 mod claim;
 mod crowd;
 mod entering;
+mod entry;
 #[cfg(test)]
 mod meeting;
 mod mode;
@@ -38,13 +39,14 @@ pub(super) use others::{OtherServers, Reached, Settled, busy};
 pub(super) use told::{LeaseStatus, SOMEBODY};
 
 use crate::carrier::Waker;
+use entry::Entry;
 use passing::Passing;
 use remofile_protocol::limits::MAX_HOLDERS;
 use remofile_protocol::path::RemotePath;
 use remofile_protocol::wire::{Holder, OperationId};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
-use table::{Entry, Outcome, Table};
+use table::{Outcome, Table};
 use wake::Wake;
 
 /// All leases of one store.

@@ -10,8 +10,9 @@
 
 use super::claim::{ClientKey, conflict};
 use super::crowd::Ticket;
+use super::entry::{Entry, State};
 use super::passing::Passing;
-use super::table::{Entry, InTheWay, State, Table};
+use super::table::{InTheWay, Table};
 use super::tree::{Post, Standing};
 use super::wake::Wake;
 use std::collections::{BTreeSet, HashSet};

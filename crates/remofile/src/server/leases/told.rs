@@ -1,7 +1,8 @@
 //! Holders as they are told to others: who they are, and where, as far as the one who asks may know.
 
 use super::claim::{Claim, Claimant, StorePath, View};
-use super::table::{Entry, InTheWay, Table};
+use super::entry::Entry;
+use super::table::{InTheWay, Table};
 use super::wake::Wake;
 use remofile_protocol::limits::MAX_HOLDERS;
 use remofile_protocol::path::RemotePath;

@@ -6,6 +6,8 @@
 
 mod accepting;
 pub(super) mod complaints;
+mod conversing;
+mod greeting;
 mod guesses;
 mod joining;
 mod listening;
@@ -20,31 +22,22 @@ mod waiting;
 mod zeromq;
 
 use super::admission::Admission;
-use super::admission::Place;
-use super::connection::Connection;
 use super::expiry::Expiry;
 use super::lifetime::Stop;
 use super::neighbours::Neighbours;
 use super::open_files::MOST_OPEN;
 use super::presence::Presence;
 use super::roster::Roster;
-use super::session::{Peer, Session};
 use super::slowdown::Slowdown;
 use super::workers::Workers;
-use super::zeromq::connection::ConversationEndpoint;
-use super::zeromq::{Conversation, ServerContext};
-use crate::carrier::{Link, RecordKeys, Waker, ZmtpLink, message_bytes, prepare};
+use super::zeromq::ServerContext;
+use crate::carrier::{Waker, prepare};
 use complaints::Complaints;
 pub(super) use listening::listen;
 use mio::unix::SourceFd;
 use mio::{Events, Interest, Poll, Token};
-use newcomer::{Newcomer, Promised, Speaker};
-use remofile_protocol::digest::DigestKind;
-use remofile_protocol::handshake::{
-    Greeting, Refusal, ServerAnswer, ServerCredentials, answer_regardless, answer_to, recognise,
-};
-use remofile_protocol::limits::{DEFAULT_PAYLOAD_BYTES, MAX_HANDSHAKE_BYTES, PROTOCOL_VERSION};
-use remofile_protocol::transport::LENGTH_BYTES;
+use newcomer::Promised;
+use remofile_protocol::handshake::ServerCredentials;
 use remofile_protocol::zmtp::ServerSettings;
 use returns::{Returns, Running, session_of};
 use room::Room;
@@ -56,8 +49,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 use turns::Turns;
-use waiting::{Stage, Unsettled, Waiting, is_long};
-use zeromq::{First, Stranger, Verdict};
+use waiting::{Stage, Unsettled, Waiting};
 
 /// Peers in the lobby at most, descriptors permitting. Beyond that a peer of those that take most of the room has
 /// to leave.
@@ -264,178 +256,6 @@ impl Lobby {
                 Err(error) => return tracing::debug!(address = %waiting.address, %error, "peer left the lobby"),
             }
         }
-    }
-
-    fn greet(&mut self, number: usize, mut waiting: Waiting, greeting: &[u8]) {
-        match recognise(greeting) {
-            Greeting::Native => {}
-            Greeting::ZeroMq => {
-                waiting.stage = Stage::ZeroMq(Box::new(Stranger::new(self.zeromq.clone())));
-                return self.listen(number, waiting, greeting);
-            }
-            Greeting::Undecided => {
-                self.waiting.insert(number, waiting);
-                return;
-            }
-            other => return tracing::debug!(address = %waiting.address, ?other, "not our protocol"),
-        }
-        let mut seat = None;
-        let answered = match answer_regardless(&self.credentials, greeting) {
-            Some(answered) => answered,
-            // The token is not even compared: a right one would take longer.
-            None if self.is_guessing(&waiting) => return self.turn_away(waiting, &Refusal::TooMany.to_bytes()),
-            None => match answer_to(&self.credentials, |token, peer| self.hello(token, peer, &mut seat), greeting) {
-                // Whoever is told so has proved the token: no guess.
-                answered @ ServerAnswer::Refuse { refusal: Refusal::Expired, .. } => answered,
-                ServerAnswer::Refuse { refusal, bytes } => return self.refuse_slowly(number, waiting, refusal, bytes),
-                answered => answered,
-            },
-        };
-        match answered {
-            ServerAnswer::Incomplete if greeting.len() >= MAX_HANDSHAKE_BYTES => {}
-            ServerAnswer::Incomplete => self.waiting.insert(number, waiting),
-            ServerAnswer::Refuse { refusal, bytes } => {
-                self.complaints.refused(waiting.address, refusal);
-                waiting.say(&bytes);
-            }
-            ServerAnswer::Accept { session, token, bytes } => {
-                // There is one: its hello is in the answer.
-                let Ok(pass) = self.pass(token) else { return };
-                let place = Place::new(waiting.address.ip(), &pass.grant.principal).of_client(session.peer.identity);
-                // Whoever joins a session takes no place of one.
-                if session.peer.joins.is_none() && !self.has_room(place, &session.peer.left) {
-                    self.complaints.refused(waiting.address, Refusal::TooMany);
-                    return waiting.say(&Refusal::TooMany.to_bytes());
-                }
-                // The answer is far shorter than an empty socket buffer.
-                if waiting.say_whole(&bytes) {
-                    let since = Instant::now();
-                    waiting.stage = Stage::Answered { session, pass, since, received: Vec::new(), seat };
-                    self.waiting.insert(number, waiting);
-                }
-            }
-        }
-    }
-
-    /// Passes bytes of a ZeroMQ peer to its state, and acts on the verdict.
-    fn listen(&mut self, number: usize, mut waiting: Waiting, received: &[u8]) {
-        let roster = Arc::clone(&self.roster);
-        let tokens = (!self.is_guessing(&waiting)).then_some(&*roster);
-        let Stage::ZeroMq(stranger) = &mut waiting.stage else { return };
-        let verdict = stranger.receive(received, tokens);
-        self.act(number, waiting, verdict);
-    }
-
-    /// Acts on the verdict about a ZeroMQ peer.
-    fn act(&mut self, number: usize, mut waiting: Waiting, verdict: Verdict) {
-        let Stage::ZeroMq(stranger) = &mut waiting.stage else { return };
-        let output = stranger.take_output();
-        let is_told = output.is_empty() || waiting.say_whole(&output);
-        match verdict {
-            _ if !is_told => {}
-            Verdict::More => self.waiting.insert(number, waiting),
-            // ZeroMQ's peers are told by the end of the connection alone.
-            Verdict::Unheard => self.turn_away(waiting, &[]),
-            Verdict::Unsettled(texts) => self.await_settling(number, waiting, texts),
-            Verdict::Known { peer, proved, first } => match self.pass(proved.token) {
-                Ok(pass) => {
-                    let is_routing_id = proved.is_routing_id;
-                    self.seat(Newcomer::ZeroMq(Speaker { waiting, pass, peer, is_routing_id, first }));
-                }
-                Err(refusal) => {
-                    self.complaints.refused(waiting.address, refusal);
-                    newcomer::refuse(waiting, *peer, first, refusal);
-                }
-            },
-            Verdict::Refused { bytes, refusal, is_guess: true } => self.refuse_slowly(number, waiting, refusal, bytes),
-            Verdict::Refused { bytes, refusal, is_guess: false } => {
-                self.complaints.refused(waiting.address, refusal);
-                waiting.say(&bytes);
-            }
-            Verdict::Unfit(refusal) => {
-                self.complaints.refused(waiting.address, refusal);
-                waiting.say(&[]);
-            }
-            Verdict::Broken(reason) => {
-                tracing::debug!(address = %waiting.address, reason, "ZeroMQ handshake failed");
-                waiting.say(&[]);
-            }
-        }
-    }
-
-    /// Begins the session once its first record is there and is genuine.
-    fn confirm(&mut self, number: usize, waiting: Waiting, received: &[u8]) {
-        let Stage::Answered { session, pass, .. } = &waiting.stage else { return };
-        let length = received.first_chunk().map(|bytes| u32::from_be_bytes(*bytes) as usize + LENGTH_BYTES);
-        match length {
-            Some(length) if length > MAX_HANDSHAKE_BYTES => {
-                tracing::debug!(address = %waiting.address, "its first record is too long");
-            }
-            Some(length) if received.len() >= length => {
-                if session.opener.is_due(&received[..length]) {
-                    self.seat(Newcomer::Native { pass: pass.clone(), waiting });
-                } else {
-                    self.complaints.not_genuine(waiting.address);
-                }
-            }
-            _ => self.waiting.insert(number, waiting),
-        }
-    }
-
-    fn begin(&mut self, waiting: Waiting) {
-        self.leave(&waiting);
-        let Stage::Answered { session, pass, since, received, .. } = waiting.stage else { return };
-        let place = Place::new(waiting.address.ip(), &pass.grant.principal).of_client(session.peer.identity);
-        let peer = Peer {
-            session: self.context.shared.number_session(),
-            client: session.peer.client.clone(),
-            address: waiting.address.to_string(),
-            network: Some(place.network()),
-            identity: session.peer.identity,
-            presence: self.presence(),
-            grant: Arc::clone(&pass.grant),
-        };
-        tracing::debug!(
-            agent = session.peer.agent,
-            principal = peer.grant.principal.name,
-            cipher = session.cipher.name(),
-            version = PROTOCOL_VERSION,
-            "handshake"
-        );
-        let send_payload = session.peer.max_payload_bytes.min(DEFAULT_PAYLOAD_BYTES);
-        let keys = RecordKeys { sealer: session.sealer, opener: session.opener };
-        let link = Link::new(waiting.stream, keys, send_payload, DEFAULT_PAYLOAD_BYTES, &received);
-        let link = if is_long(since, waiting.address) { link.over_long_line() } else { link };
-        let (number, presence) = (peer.session, peer.presence.clone());
-        let shared = Arc::clone(&self.context.shared);
-        let endpoint = Session::new(shared, peer.clone(), self.waker.clone(), DigestKind::Xxh3);
-        let connection = Connection::new(link, endpoint, "session", &peer, self.waker.clone());
-        self.begin_session(number, place, pass, presence, connection);
-    }
-
-    /// Begins a conversation with a ZeroMQ peer that knows the token.
-    fn converse(&mut self, place: Place, newcomer: Speaker) {
-        let Speaker { waiting, pass, peer: zmtp, is_routing_id, first } = newcomer;
-        self.leave(&waiting);
-        let (address, presence) = (waiting.address.to_string(), self.presence());
-        let (session, network) = (self.context.shared.number_session(), Some(place.network()));
-        let grant = Arc::clone(&pass.grant);
-        let peer = Peer { session, client: String::new(), address, network, identity: None, presence, grant };
-        let mut link =
-            ZmtpLink::new(waiting.stream, *zmtp, DEFAULT_PAYLOAD_BYTES, message_bytes(DEFAULT_PAYLOAD_BYTES));
-        let first = match first {
-            First::Message(frames) => Some(frames),
-            First::Beginning(begun) => {
-                link.resume(begun);
-                None
-            }
-        };
-        let (number, presence) = (peer.session, peer.presence.clone());
-        let context = Arc::clone(&self.context);
-        let conversation = Conversation::new(context, peer.clone(), self.waker.clone(), is_routing_id);
-        let endpoint = ConversationEndpoint::new(conversation, first);
-        let connection = Connection::new(link, endpoint, "ZeroMQ session", &peer, self.waker.clone());
-        self.begin_session(number, place, pass, presence, connection);
     }
 
     fn presence(&self) -> Presence {

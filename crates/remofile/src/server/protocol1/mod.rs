@@ -7,6 +7,7 @@
 mod answers;
 mod audited;
 mod exchange;
+mod leasing;
 mod moving;
 mod naming;
 mod transfers;
@@ -14,16 +15,14 @@ mod transfers;
 pub(super) use exchange::{Enveloped, Exchange};
 
 use super::audit::INTERRUPTED;
-use super::claims::Claims;
-use super::coordination;
-use super::leases::{Answer, Claim, Claimant, Reach};
+use super::leases::Reach;
 use super::max_hold::MaxHold;
 use super::session::{Peer, SharedState};
 use crate::budget::{Budget, Reservation};
 use crate::carrier::Waker;
 use crate::store::{FlushMark, Fsync, StoreResult};
 use crate::transfer::Access;
-use answers::{Refusals, busy};
+use answers::Refusals;
 use audited::Audit;
 use naming::{Misnamed, Misplaced, described, spelled};
 use remofile_protocol::path::{FileName, RemotePath};
@@ -31,7 +30,7 @@ use remofile_protocol::protocol1::{ListedFile, Request, Response};
 use remofile_protocol::wire::{ErrorCode, Kind, Listed, OperationId};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 use transfers::{Download, Upload};
 
 /// Memory of a file in the answer to a request for a listing, beside its name, in bytes.
@@ -162,91 +161,6 @@ impl Session {
             }
             _ => Response::BadRequest,
         }
-    }
-
-    /// Runs something that needs the lease for as long as it takes.
-    fn with_lease(
-        &mut self,
-        claims: Vec<Claim>,
-        activity: &'static str,
-        run: impl FnOnce(&Self) -> Response<'static>,
-    ) -> Response<'static> {
-        if let Err(busy) = self.claim(claims, activity) {
-            return busy;
-        }
-        let response = run(self);
-        self.release();
-        response
-    }
-
-    fn claim(&mut self, claims: Vec<Claim>, activity: &'static str) -> Result<(), Response<'static>> {
-        self.operation = OperationId(self.operation.0 + 1);
-        self.begun = self.peer.grant.store.flush_mark();
-        let claimant = Claimant {
-            session: self.peer.session,
-            operation: self.operation,
-            client: self.peer.client_key(),
-            group: None,
-            is_hold: false,
-            is_brief: false,
-            waits: false,
-            root: self.peer.grant.principal.root.clone(),
-            sees_names: self.peer.grant.principal.sees_names(),
-            name: self.peer.client.clone(),
-            address: self.peer.address.clone(),
-            activity,
-            token: self.peer.grant.principal.name.clone(),
-            identity: None,
-        };
-        match self.shared.leases.claim(Instant::now(), claimant, claims, None) {
-            Answer::Granted => Ok(()),
-            Answer::Entering => self.await_entered().inspect(|()| self.listen()),
-            Answer::Waiting(holders) | Answer::Refused(holders) => {
-                self.audit.denied(ErrorCode::Busy);
-                Err(busy(&self.peer.grant.told_of(holders)))
-            }
-        }
-    }
-
-    /// Waits until it is known whether somebody at another server is in the way: this protocol has no word for that.
-    fn await_entered(&mut self) -> Result<(), Response<'static>> {
-        let coordination = self.shared.coordination();
-        coordination
-            .inspect(|shared| shared.await_settled(|| !self.shared.leases.waits(self.peer.session, self.operation)));
-        if self.shared.leases.is_held(self.peer.session, self.operation) {
-            return Ok(());
-        }
-        let refused = self.shared.leases.take_refusal(self.peer.session, self.operation);
-        self.release();
-        let failure = refused.unwrap_or_else(coordination::unreachable);
-        self.audit.denied(failure.code);
-        match failure.holders {
-            Some(holders) => Err(busy(&self.peer.grant.told_of(holders))),
-            None => Err(answers::other(&failure)),
-        }
-    }
-
-    /// Has its bell rung when the lease that it has now is lost: its client may say nothing for long, and what others wait for is
-    /// to end.
-    fn listen(&self) {
-        if let Some(bell) = &self.bell {
-            self.shared.leases.call_when_lost(self.peer.session, self.operation, bell);
-        }
-    }
-
-    /// Ends a transfer that has lost its lease.
-    fn leave_if_lost(&mut self) {
-        if self.shared.leases.are_shared() && !self.shared.leases.lost(self.peer.session).is_empty() {
-            self.end_transfer(false, ErrorCode::OutOfResources.name());
-        }
-    }
-
-    fn claims(&self) -> Claims<'_> {
-        Claims { root: &self.peer.grant.principal.root, is_exclusive: self.shared.options.exclusive }
-    }
-
-    fn release(&self) {
-        self.shared.leases.release(Instant::now(), self.peer.session, None);
     }
 
     fn list(&mut self, directory: &str) -> Response<'static> {

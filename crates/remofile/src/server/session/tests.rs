@@ -15,7 +15,7 @@ use crate::server::principal::Grant;
 use crate::store::{Faults, Faulty, Fsync, MemoryStore, Store, StoreCall};
 use remofile_protocol::limits::{CREDIT_WINDOW_BYTES, ITEMS_WINDOW_BYTES};
 use remofile_protocol::path::RemotePath;
-use remofile_protocol::wire::{AttributeSet, Body, Item, OnConflict, Selected, Selection, SendOptions, Signal};
+use remofile_protocol::wire::{AttributeSet, Body, Done, Item, OnConflict, Selected, Selection, SendOptions, Signal};
 use std::collections::BTreeMap;
 
 const MIB: u64 = 1024 * 1024;

@@ -1,34 +1,31 @@
 //! Conversations over a ROUTER socket that is not ours: frames in, frames out.
 
+mod admitting;
+mod identity;
+mod talk;
 mod tokens;
 
 use super::newcomers::{NewcomerMessage, Newcomers};
-use super::reply::{NO_ADDRESS, Reply};
+use super::reply::Reply;
 use super::unsettled::UnsettledPeers;
-use super::{Conversation, ConversationError, FirstMessage, Frames, Outgoing, Proof, ServerContext};
-use crate::carrier::{MessageWriter, Waker};
+use super::{Frames, ServerContext};
+use crate::carrier::Waker;
 use crate::server::coordination::Keeper;
 use crate::server::lifetime::Lifetime;
-use crate::server::limits::Limits;
-use crate::server::network::Network;
-use crate::server::presence::Presence;
-use crate::server::principal::{Principal, PrincipalId};
-use crate::server::roster::{Pass, Roster};
-use crate::server::session::Peer;
+use crate::server::roster::Roster;
 #[cfg(test)]
 use crate::server::session::SharedState;
 use crate::server::token_source::TokenWatch;
+use identity::Identity;
 use remofile_protocol::handshake::{Refusal, ZeroMqAnswer};
-use std::borrow::Borrow;
 use std::collections::{HashMap, VecDeque};
 use std::fmt;
-use std::hash::{Hash, Hasher};
 use std::net::IpAddr;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::time::{Duration, Instant, SystemTime};
-use zeroize::Zeroizing;
+use std::time::{Duration, Instant};
+use talk::{Spoke, Talk};
 
 /// Refusals to lost peers that wait to be sent at most. Further peers are not told.
 const MAX_STRAYS: usize = 1024;
@@ -95,39 +92,6 @@ pub struct Handler {
     _keeper: Option<Keeper>,
     lifetime: Lifetime,
     _watch: Option<TokenWatch>,
-}
-
-/// The routing id of a peer, which may be a token.
-#[derive(Clone, PartialEq, Eq)]
-struct Identity(Zeroizing<Vec<u8>>);
-
-impl Identity {
-    fn new(bytes: &[u8]) -> Self {
-        Self(Zeroizing::new(bytes.to_vec()))
-    }
-}
-
-impl Borrow<[u8]> for Identity {
-    fn borrow(&self) -> &[u8] {
-        &self.0
-    }
-}
-
-/// As what it borrows, so that it is found by that.
-impl Hash for Identity {
-    fn hash<H: Hasher>(&self, state: &mut H) {
-        self.0.as_slice().hash(state);
-    }
-}
-
-struct Talk {
-    conversation: Conversation,
-    pass: Pass,
-    /// Network of the peer when it began, if the owner of the socket knows it.
-    network: Option<Network>,
-    heard: Duration,
-    payload: Vec<u8>,
-    has_turn: bool,
 }
 
 impl fmt::Debug for Handler {
@@ -219,57 +183,6 @@ impl Handler {
             self.give_up(identity, &error);
         }
         self.take_turn(identity);
-    }
-
-    /// Begins a conversation with a peer that has none, if it proves the token.
-    fn admit(&mut self, now: Duration, message: &NewcomerMessage<'_>, is_settled: bool) -> bool {
-        let roster = self.context.rosters.current();
-        let proved = match self.newcomers.judge(Instant::now(), message, &roster, is_settled) {
-            Proof::Proved(proved) => proved,
-            Proof::None => return false,
-            Proof::Unsettled(texts) => {
-                self.await_settling(message, texts, &roster);
-                return false;
-            }
-        };
-        let pass = match roster.pass(proved.token, SystemTime::now()) {
-            Ok(pass) => pass,
-            Err(refusal) => {
-                self.newcomers.refuse(message, refusal);
-                return false;
-            }
-        };
-        let grant = Arc::clone(&pass.grant);
-        self.newcomers.forget(message.identity);
-        let network = message.address.map(Network::of);
-        self.end_former(now, message.identity, grant.principal.id, message.frames);
-        if !self.make_room(network, &grant.principal) {
-            self.newcomers.refuse(message, Refusal::TooMany);
-            return false;
-        }
-        roster.note_use(&pass, SystemTime::now());
-        let address = message.address.map_or_else(|| NO_ADDRESS.to_owned(), |address| address.to_string());
-        let presence = Presence::new(Instant::now(), None);
-        let session = self.context.shared.number_session();
-        let peer = Peer { session, client: String::new(), address, network, identity: None, presence, grant };
-        let (context, waker) = (Arc::clone(&self.context), self.waker.clone());
-        let conversation = Conversation::new(context, peer, waker, proved.is_routing_id);
-        let talk = Talk { conversation, pass, network, heard: now, payload: Vec::new(), has_turn: false };
-        self.peers.insert(Identity::new(message.identity), talk);
-        true
-    }
-
-    /// Ends what is left of the client that says hello, but for its own conversation.
-    fn end_former(&mut self, now: Duration, identity: &[u8], principal: PrincipalId, frames: &[&[u8]]) {
-        let Some(client) = FirstMessage::of(frames).identity() else { return };
-        let mut ended = Vec::new();
-        for (other, talk) in &mut self.peers {
-            if *other.0 != *identity && talk.conversation.end_if_replaced(principal, &client) {
-                talk.conversation.woken(now);
-                ended.push(other.clone());
-            }
-        }
-        ended.iter().for_each(|other| self.take_turn(&other.0));
     }
 
     /// Returns the next message to send, if there is one now.
@@ -393,28 +306,6 @@ impl Handler {
             self.strays.push_back(Reply { identity: identity.to_vec(), frames });
         }
     }
-
-    /// Reports whether another session has room, perhaps after one was ended that has done nothing for the idle
-    /// timeout: the one that was silent longest, of those from there if they have their share, and of those of its principal if that has all that it may.
-    fn make_room(&mut self, network: Option<Network>, principal: &Principal) -> bool {
-        let options = &self.context.shared.options;
-        let stays = |talk: &&Talk| !talk.conversation.is_leaving();
-        let is_from_there = |talk: &Talk| network.is_some() && talk.network == network;
-        let neighbours = self.peers.values().filter(stays).filter(|talk| is_from_there(talk)).count();
-        let has_share = neighbours >= Limits::of(options).sessions_of_an_address(options.max_sessions);
-        let is_its_own = |talk: &Talk| talk.conversation.principal().id == principal.id;
-        let own = self.peers.values().filter(stays).filter(|talk| is_its_own(talk)).count();
-        let has_all = own >= principal.limits.sessions.unwrap_or(usize::MAX);
-        if self.peers.values().filter(stays).count() < options.max_sessions && !has_share && !has_all {
-            return true;
-        }
-        let (now, least) = (Instant::now(), options.idle_timeout);
-        let makes_room = |talk: &Talk| (!has_share || is_from_there(talk)) && (!has_all || is_its_own(talk));
-        let is_idle = |talk: &Talk| talk.conversation.idle_for(now) >= Some(least);
-        let idle = self.peers.iter().filter(|(_, talk)| makes_room(talk) && is_idle(talk));
-        let longest = idle.min_by_key(|(_, talk)| talk.heard).map(|(identity, _)| identity.clone());
-        longest.is_some_and(|identity| self.peers.remove(&identity).is_some())
-    }
 }
 
 /// Ends what the sessions have under way, and waits for it: the process may end with the handler.
@@ -423,38 +314,6 @@ impl Drop for Handler {
         self.peers.clear();
         self.context.shared.pool.drain();
         self.context.shared.reporter.flush();
-    }
-}
-
-enum Spoke {
-    Message(Frames),
-    Work,
-    Nothing,
-}
-
-impl Talk {
-    fn speak(&mut self, now: Duration) -> Result<Spoke, ConversationError> {
-        let max_payload = self.conversation.max_payload() as usize;
-        let mut message = MessageWriter::new(&mut self.payload, 0, max_payload);
-        let outgoing = self.conversation.produce(now, &mut message)?;
-        let length = message.payload_bytes();
-        Ok(match outgoing {
-            Outgoing::Nothing => Spoke::Nothing,
-            Outgoing::Work => Spoke::Work,
-            Outgoing::Frames(frames) => Spoke::Message(frames),
-            Outgoing::Message(header) => {
-                let mut frame = Vec::new();
-                header.encode(&mut frame);
-                let mut frames = vec![frame];
-                if length > 0 {
-                    // The buffer itself becomes the frame, so that nothing is copied.
-                    let mut payload = std::mem::take(&mut self.payload);
-                    payload.truncate(length);
-                    frames.push(payload);
-                }
-                Spoke::Message(frames)
-            }
-        })
     }
 }
 

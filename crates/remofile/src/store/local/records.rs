@@ -5,31 +5,29 @@
 //! the spans of time that were found to be in doubt. Both know files only by the time of their last change of any
 //! kind (`ctime`), by the clock of the file system, which nobody can set.
 
-use super::discard::{discard, discard_directory, discard_staging};
+mod directories;
+
+use super::discard::discard;
 use super::info::open_regular;
 use super::names::{Names, is_record, is_temporary, record_name, temporary_name};
 use super::ranges::{Cause, LATEST, MOST_BYTES, Range, Ranges};
 use super::resolve;
 use super::root::Root;
 use super::source::changed;
-use super::staging::{is_still_named, lock, refuse_foreign};
-use crate::store::STAGING_NAME;
+use super::staging::{is_still_named, lock};
 use crate::store::boot::boot;
 use crate::store::system;
+use directories::{ATTEMPTS, directories, make_directories, remove_directories};
 use minicbor::{Decode, Decoder, Encode};
 use remofile_protocol::wire::Timestamp;
 use rustix::fd::{AsFd, BorrowedFd, OwnedFd};
 use rustix::fs::{AtFlags, FlockOperation, Mode, OFlags, Timespec, Timestamps};
 use rustix::io::Errno;
 
-/// The directory in the staging directory.
-const DIRECTORY: &str = "unflushed";
 /// File with the ranges of time that are known to be in doubt.
 const RANGES: &str = "ranges";
 /// Format of records.
 const FORMAT: u8 = 1;
-/// Attempts to make the directories, which others may remove meanwhile.
-const ATTEMPTS: usize = 16;
 
 /// The content of a record.
 #[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
@@ -341,56 +339,6 @@ fn read_all(file: &OwnedFd) -> Result<Vec<u8>, Errno> {
     }
     bytes.truncate(length);
     Ok(bytes)
-}
-
-/// Opens the staging directory and the one in it, if there are both.
-fn directories(root: &Root) -> Result<Option<(OwnedFd, OwnedFd)>, Errno> {
-    let open = |at: BorrowedFd<'_>, name: &str| match resolve::open_one(at, name.as_bytes(), resolve::READABLE) {
-        Ok(directory) => Ok(Some(directory)),
-        // Another user's is none of ours, as with partials: without it everything else is served all the same.
-        Err(Errno::NOENT | Errno::NOTDIR | Errno::LOOP | Errno::ACCESS | Errno::PERM) => Ok(None),
-        Err(errno) => Err(errno),
-    };
-    let Some(staging) = open(root.as_fd(), STAGING_NAME)? else { return Ok(None) };
-    Ok(open(staging.as_fd(), DIRECTORY)?.map(|directory| (staging, directory)))
-}
-
-fn make_directories(root: &Root) -> Result<(OwnedFd, OwnedFd), Errno> {
-    for _ in 0..ATTEMPTS {
-        let made = make_directory(root.as_fd(), STAGING_NAME).and_then(|staging| {
-            let made = refuse_foreign(&staging).and_then(|()| make_directory(staging.as_fd(), DIRECTORY));
-            // Another user's stays.
-            if made.as_ref().is_err_and(|errno| *errno != Errno::PERM) {
-                discard_staging(root);
-            }
-            Ok((staging, made?))
-        });
-        match made {
-            // Somebody removed it, as it was empty.
-            Err(Errno::NOENT) => {}
-            made => return made,
-        }
-    }
-    Err(Errno::NOENT)
-}
-
-fn make_directory(at: BorrowedFd<'_>, name: &str) -> Result<OwnedFd, Errno> {
-    match system::mkdirat(at, name, Mode::RWXU) {
-        Ok(()) | Err(Errno::EXIST) => {}
-        Err(errno) => return Err(errno),
-    }
-    let opened = resolve::open_one(at, name.as_bytes(), resolve::READABLE);
-    if opened.is_err() {
-        discard_directory(at, name);
-    }
-    opened
-}
-
-/// Removes the directories if nothing is in them.
-fn remove_directories(root: &Root, staging: &OwnedFd) {
-    if discard_directory(staging.as_fd(), DIRECTORY) {
-        discard_staging(root);
-    }
 }
 
 /// Returns the time by the clock of the file system, where it is that of this machine: there a file can be had that has

@@ -1,16 +1,18 @@
 //! A store that is changed only while its server has a lease on it.
 
+mod pass;
+mod staging;
+
 use super::forward::{Wrapper, forward};
 use crate::store::{
-    Capabilities, Checkpoint, Directory, Editing, Fence, Given, NewSpecial, Partial, PendingBackup, PosixStore,
-    Removal, RemovalProgress, ResumeStore, Room, ServedDirectory, Source, StagePlan, Staged, StagedDirectory, Store,
-    StoreResult, WriteStore,
+    Capabilities, Directory, Editing, Fence, Given, NewSpecial, Partial, PendingBackup, PosixStore, Removal,
+    RemovalProgress, ResumeStore, ServedDirectory, Source, Store, StoreResult, WriteStore,
 };
+use pass::pass;
 use remofile_protocol::handshake::Place;
-use remofile_protocol::path::{FileName, RemotePath};
-use remofile_protocol::wire::{
-    AttributeSet, Attributes, DiskSpace, Entry, ErrorCode, Failure, Kind, Timestamp, Version,
-};
+use remofile_protocol::path::RemotePath;
+use remofile_protocol::wire::{AttributeSet, Attributes, DiskSpace, Entry, Kind, Timestamp, Version};
+use staging::FencedDirectory;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -30,15 +32,6 @@ impl Fenced {
 
     fn again(&self, inner: Arc<dyn Store>) -> Arc<dyn Store> {
         Arc::new(Self { inner, fence: Arc::clone(&self.fence) })
-    }
-}
-
-fn pass(fence: &Arc<dyn Fence>) -> StoreResult<()> {
-    match fence.remaining() {
-        Some(_) => Ok(()),
-        None => Err(Failure::new(ErrorCode::OutOfResources).because(
-            "the server's coordinator cannot be reached, so that nothing is changed until it can: try again in a moment",
-        )),
     }
 }
 
@@ -209,151 +202,6 @@ impl Store for Fenced {
 
     fn confined(&self, directory: &RemotePath) -> Option<Arc<dyn Store>> {
         self.inner.confined(directory).map(|inner| self.again(inner))
-    }
-}
-
-struct FencedDirectory {
-    inner: Box<dyn Directory>,
-    fence: Arc<dyn Fence>,
-}
-
-impl Directory for FencedDirectory {
-    fn stage(&self, name: &FileName, plan: &StagePlan) -> StoreResult<Box<dyn Staged>> {
-        pass(&self.fence)?;
-        Ok(Box::new(FencedStaged { inner: self.inner.stage(name, plan)?, fence: Arc::clone(&self.fence) }))
-    }
-
-    fn stage_directory(&self, name: &FileName, mode: Option<u32>) -> Option<StoreResult<StagedDirectory>> {
-        if let Err(failure) = pass(&self.fence) {
-            return Some(Err(failure));
-        }
-        let fence = || Arc::clone(&self.fence);
-        let fenced = |StagedDirectory { directory, staged }| StagedDirectory {
-            directory: Box::new(Self { inner: directory, fence: fence() }),
-            staged: staged.map(|inner| Box::new(FencedStaged { inner, fence: fence() }) as Box<dyn Staged>),
-        };
-        self.inner.stage_directory(name, mode).map(|staged| staged.map(fenced))
-    }
-
-    fn remove(&self, name: &FileName) -> Option<StoreResult<()>> {
-        match pass(&self.fence) {
-            Ok(()) => self.inner.remove(name),
-            Err(failure) => Some(Err(failure)),
-        }
-    }
-
-    fn flush_file_system(&self) -> StoreResult<()> {
-        self.inner.flush_file_system()
-    }
-
-    fn look(&self, name: &FileName) -> Option<StoreResult<Entry>> {
-        self.inner.look(name)
-    }
-}
-
-struct FencedStaged {
-    inner: Box<dyn Staged>,
-    fence: Arc<dyn Fence>,
-}
-
-impl FencedStaged {
-    fn commit_by<T>(mut self, commit: impl FnOnce(Box<dyn Staged>) -> StoreResult<T>) -> StoreResult<T> {
-        // A disk may take long for that, so the look that counts comes after it, right before the file becomes visible.
-        if pass(&self.fence).is_ok() {
-            self.inner.prepare_commit()?;
-        }
-        match pass(&self.fence) {
-            Ok(()) => commit(self.inner),
-            Err(failure) => {
-                // Nothing is wrong with what was written.
-                self.inner.retain_partial();
-                Err(failure)
-            }
-        }
-    }
-}
-
-impl Staged for FencedStaged {
-    fn write(&mut self, bytes: &[u8]) -> StoreResult<()> {
-        self.inner.write(bytes)
-    }
-
-    fn write_hole(&mut self, bytes: u64) -> StoreResult<()> {
-        self.inner.write_hole(bytes)
-    }
-
-    fn write_at(&mut self, bytes: &[u8], offset: u64) -> StoreResult<()> {
-        self.inner.write_at(bytes, offset)
-    }
-
-    fn read_at(&self, buffer: &mut [u8], offset: u64) -> StoreResult<usize> {
-        self.inner.read_at(buffer, offset)
-    }
-
-    fn set_length(&mut self, length: u64) -> StoreResult<()> {
-        self.inner.set_length(length)
-    }
-
-    fn share(&mut self, source: &dyn Source) -> StoreResult<Option<u64>> {
-        self.inner.share(source)
-    }
-
-    fn copy(&mut self, source: &dyn Source, offset: u64, length: u64) -> StoreResult<u64> {
-        self.inner.copy(source, offset, length)
-    }
-
-    fn hold_as(&mut self, source: &dyn Source) -> StoreResult<()> {
-        self.inner.hold_as(source)
-    }
-
-    fn wants_checkpoints(&self) -> bool {
-        self.inner.wants_checkpoints()
-    }
-
-    fn checkpoint(&mut self, checkpoint: Checkpoint) {
-        self.inner.checkpoint(checkpoint);
-    }
-
-    fn end_writing(&mut self) -> StoreResult<bool> {
-        self.inner.end_writing()
-    }
-
-    fn room(&self) -> Option<Room> {
-        self.inner.room()
-    }
-
-    fn begin_commit(&mut self) {
-        // Where it may not begin, the commit itself tells so.
-        if pass(&self.fence).is_ok() {
-            self.inner.begin_commit();
-        }
-    }
-
-    fn prepare_commit(&mut self) -> StoreResult<()> {
-        self.inner.prepare_commit()
-    }
-
-    fn commit(self: Box<Self>) -> StoreResult<()> {
-        self.commit_by(|inner| inner.commit())
-    }
-
-    fn commit_alone(self: Box<Self>) -> StoreResult<bool> {
-        self.commit_by(|inner| inner.commit_alone())
-    }
-
-    fn try_commit(&mut self) -> StoreResult<()> {
-        pass(&self.fence)?;
-        self.inner.prepare_commit()?;
-        pass(&self.fence)?;
-        self.inner.try_commit()
-    }
-
-    fn expect_version(&mut self, version: Version) -> StoreResult<()> {
-        self.inner.expect_version(version)
-    }
-
-    fn retain_partial(self: Box<Self>) {
-        self.inner.retain_partial();
     }
 }
 

@@ -1,6 +1,6 @@
 //! The batches that wait to be unpacked, and the memory that an unpacker holds.
 
-use super::super::compress::DECOMPRESSOR_BYTES;
+use super::super::decompress::DECOMPRESSOR_BYTES;
 use super::super::intake::UnpackerMonitor;
 use super::super::trouble::Trouble;
 use super::across::Across;

@@ -1,8 +1,9 @@
 //! A fence that falls while a disk takes its time.
 
 use super::*;
-use crate::store::{Fsync, LocalStore, StoreOptions, faults};
-use remofile_protocol::path::NameRule;
+use crate::store::{Fsync, LocalStore, StagePlan, Staged, StoreOptions, faults};
+use remofile_protocol::path::{FileName, NameRule};
+use remofile_protocol::wire::ErrorCode;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 

@@ -1,6 +1,6 @@
 //! The command that copies, wherever the files are.
 
-use super::client::Connection;
+use super::connection::Connection;
 use super::receive::Receive;
 use super::transfer::{HOW, Transfer};
 use clap::Args;

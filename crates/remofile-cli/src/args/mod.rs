@@ -2,6 +2,7 @@
 
 mod attributes;
 mod client;
+mod connection;
 mod copy;
 mod examples;
 mod fidelity;
@@ -10,6 +11,7 @@ mod foreign;
 mod global;
 mod hash;
 mod line;
+mod list;
 mod look;
 mod one_command;
 mod operand;
@@ -26,15 +28,15 @@ mod transfer;
 pub(crate) mod values;
 mod words;
 
-pub(crate) use client::{
-    Cat, Connection, Directory, Download, Edit, File, List, Login, Move, Partials, Remove, SortBy, Status, Upload,
-};
+pub(crate) use client::{Cat, Directory, Download, Edit, File, Login, Move, Partials, Remove, Status, Upload};
+pub(crate) use connection::Connection;
 pub(crate) use copy::Copy;
 pub(crate) use fidelity::Fidelity;
 pub(crate) use foreign::{hint, is_token, server as looks_like_server};
 pub(crate) use global::Global;
 pub(crate) use hash::{Df, Hash};
 pub(crate) use line::{Direction, Line};
+pub(crate) use list::{List, SortBy};
 pub(crate) use look::{Du, Find, KindOf, Stat, Tree};
 pub(crate) use operand::{RemoteOperand, ServerAddress, ServerName, is_remote};
 pub(crate) use operations::LogFormat;

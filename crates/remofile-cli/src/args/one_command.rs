@@ -2,10 +2,11 @@
 //!
 //! To define all commands takes more than all else that a short one computes, and scripts start the program file by file.
 
-use super::client::{Cat, Directory, Download, File, List, Move, Remove, Status, Upload};
+use super::client::{Cat, Directory, Download, File, Move, Remove, Status, Upload};
 use super::copy::Copy;
 use super::global::Global;
 use super::hash::{Df, Hash};
+use super::list::List;
 use super::look::{Du, Find, Stat, Tree};
 use super::sync::Sync;
 use super::words::PROGRAM;

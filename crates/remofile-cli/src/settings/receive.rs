@@ -1,7 +1,7 @@
 //! The settings of how downloaded files are stored.
 
 use super::Environment;
-use super::client::chosen_profile;
+use super::chosen_profile::chosen_profile;
 use super::config::{self, Profile};
 use crate::args::{Connection, Fsync, Receive};
 use crate::failed::{Failed, Result};

@@ -1,7 +1,8 @@
 //! The options of a server that runs, read again: those of its file, of variables, and the token in a file.
 
-use super::server::{options_with, token_in_files};
+use super::server::options_with;
 use super::server_config::complete_again;
+use super::server_tokens::token_in_files;
 use crate::args::{self, Command, Run};
 use crate::failed::{Failed, Result};
 use crate::files;

@@ -2,13 +2,14 @@
 
 use super::Environment;
 use super::own_files::check_own_files;
+use super::server_tokens::{ServerTokens, find_tokens};
 use crate::args::Run;
 use crate::failed::{Failed, Result};
 use crate::secret;
+use remofile::ServerOptions;
 use remofile::protocol::key::PrivateKey;
 use remofile::protocol::limits::DEFAULT_FILE_SIZE_LIMIT;
 use remofile::protocol::token::Token;
-use remofile::{ServerOptions, TokensFile};
 use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -65,31 +66,6 @@ pub(crate) struct HookSettings {
     pub(crate) webhook: Option<String>,
     /// Time for one attempt.
     pub(crate) timeout: Duration,
-}
-
-/// The tokens of a server.
-#[derive(Debug)]
-pub(crate) enum ServerTokens {
-    /// One, with which everything may be done.
-    One {
-        /// The token.
-        token: Token,
-        /// Its source.
-        source: TokenSource,
-    },
-    /// Those of a file.
-    Many(TokensFile),
-}
-
-/// The source of a server's token.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum TokenSource {
-    /// From the user: an argument or a file.
-    Given,
-    /// From `REMOFILE_TOKEN`.
-    Environment,
-    /// Generated; the user does not know the token yet.
-    Generated,
 }
 
 /// Settles how to serve. `token` is the one that came as an argument, or from a variable or the file of options.
@@ -159,30 +135,6 @@ fn bucket_root(root: &Path, endpoint: Option<String>) -> Result<Option<BucketRoo
     }
 }
 
-/// Of two variables the one that only servers have is meant: clients on the same machine have a token, too.
-fn find_tokens(run: &Run, token: Option<Token>, environment: &Environment) -> Result<ServerTokens> {
-    let one = |token, source| Ok(ServerTokens::One { token, source });
-    if let Some(token) = token {
-        return one(token, TokenSource::Given);
-    }
-    if let Some(token) = token_in_files(run) {
-        return one(token?, TokenSource::Given);
-    }
-    if let Some(path) = run.tokens.as_ref().or(environment.tokens.as_ref()) {
-        return Ok(ServerTokens::Many(TokensFile::open(path)?));
-    }
-    if let Some(text) = &environment.token {
-        let token = Token::parse(text).map_err(|error| Failed::Configuration(format!("REMOFILE_TOKEN: {error}")))?;
-        return one(token, TokenSource::Environment);
-    }
-    one(Token::generate(), TokenSource::Generated)
-}
-
-/// Reads the token in the file of `--token-file`.
-pub(super) fn token_in_files(run: &Run) -> Option<Result<Token>> {
-    run.token_file.as_deref().map(secret::token_of_file)
-}
-
 fn options(run: &Run, environment: &Environment) -> Result<ServerOptions> {
     options_with(run, private_key(run, environment)?)
 }
@@ -239,6 +191,7 @@ fn private_key(run: &Run, environment: &Environment) -> Result<Option<PrivateKey
 mod tests {
     use super::*;
     use crate::args::{Arguments, Command};
+    use crate::settings::TokenSource;
     use clap::Parser;
     use remofile::protocol::path::NameRule;
     use remofile::store::Fsync;

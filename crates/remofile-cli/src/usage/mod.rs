@@ -6,6 +6,7 @@ mod explain;
 mod hints;
 mod line;
 mod other_commands;
+mod other_options;
 mod other_tools;
 mod similar;
 mod value;

@@ -3,28 +3,23 @@
 use crate::call::Caller;
 use crate::content::Content;
 use crate::file::{self, Manner, NativeFile};
-use crate::hashes::{disk_usage, hash, hash_algorithm, hashes};
+use crate::hashes::{disk_usage, hash, hash_algorithm, hashes, usage};
 use crate::interrupt::PyInterrupt;
-use crate::limits::CallLimits;
+use crate::limits::{CallLimits, wait_of};
 use crate::making::{NativeClient, again, twice};
 use crate::monitor::LogMonitor;
 use crate::reading::{RangeRow, part_to_python, read_ranges};
 use crate::rows::{entry, list, row, scan, told_status};
 use crate::secrets;
 use crate::transfer::{Interest, Report, Settings, clear_partials, remote};
+use crate::transferring::{BelowBase, Directories, deleted, downloading, synchronizing, uploading};
 use pyo3::IntoPyObjectExt;
-use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use pyo3::pybacked::PyBackedBytes;
 use remofile::protocol::wire::Timestamp;
-use remofile::sync::plan::Action;
-use remofile::{
-    Client, ClientOptions, CopyOptions, LocalSource, Protocol, RemoteSource, TransferOptions, Wait,
-    synchronize_download, synchronize_upload,
-};
+use remofile::{Client, ClientOptions, CopyOptions, LocalSource, Protocol, TransferOptions};
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::Duration;
 
 #[pymethods]
 impl NativeClient {
@@ -45,14 +40,7 @@ impl NativeClient {
         options.public_key = public_key.map(secrets::public_key).transpose()?;
         options.protocol = if protocol == 1 { Protocol::One } else { Protocol::Two };
         options.plain = plain;
-        options.wait = match wait {
-            None => Wait::default(),
-            Some(0.0) => Wait::No,
-            Some(seconds) if seconds < 0.0 || seconds.is_nan() => {
-                return Err(PyValueError::new_err("wait must be a number of seconds, 0 or more"));
-            }
-            Some(seconds) => Duration::try_from_secs_f64(seconds).map_or(Wait::Forever, Wait::For),
-        };
+        options.wait = wait_of(wait)?;
         Ok(Self::of(options, identity))
     }
 
@@ -175,12 +163,7 @@ impl NativeClient {
     /// Bytes that are used, that may be, and that are left.
     fn usage(&self, py: Python<'_>, timeout: Option<u64>, interrupt: Option<&PyInterrupt>) -> PyResult<Py<PyAny>> {
         let limits = CallLimits::new(timeout, interrupt);
-        self.answer(
-            py,
-            limits,
-            None,
-            again(|client| client.usage().map(|usage| (usage.used, usage.quota, usage.free()))),
-        )
+        self.answer(py, limits, None, again(usage))
     }
 
     /// Bytes that the disk of a path has, that are used, and that are left.
@@ -233,15 +216,10 @@ impl NativeClient {
     ) -> PyResult<Py<PyAny>> {
         let sources: Vec<LocalSource> =
             sources.into_iter().map(|(directory, path, name)| LocalSource { directory, path, name }).collect();
-        let options = settings.transfer();
         let limits = CallLimits::new(timeout, interrupt).unless_stalled(interest.stall_timeout());
-        let own = limits.clone();
         let about = sources.first().filter(|_| sources.len() == 1).and_then(|source| source.name.as_ref());
         let about = about.map(|name| format!("{}/{name}", destination.trim_end_matches('/')));
-        let body = move |client: &mut Client, caller: &Arc<Caller>| {
-            client.set_chunk_size(interest.chosen_chunk())?;
-            client.upload(&sources, &remote(&destination)?, &options, &mut interest.monitor(caller, &own))
-        };
+        let body = uploading(sources, destination, settings.transfer(), interest, limits.clone());
         self.answer_as(py, limits, about.as_deref(), body, |py, report| Report::of(py, report, 0)?.into_py_any(py))
     }
 
@@ -258,21 +236,9 @@ impl NativeClient {
         timeout: Option<u64>,
         interrupt: Option<&PyInterrupt>,
     ) -> PyResult<Py<PyAny>> {
-        let options = settings.transfer();
         let limits = CallLimits::new(timeout, interrupt).unless_stalled(interest.stall_timeout());
-        let own = limits.clone();
-        let body = move |client: &mut Client, caller: &Arc<Caller>| {
-            client.set_chunk_size(interest.chosen_chunk())?;
-            let base = remote(&base)?;
-            let find = |(path, name)| -> Result<RemoteSource, remofile::Error> {
-                let path: String = path;
-                let source =
-                    RemoteSource::within(&base, &path).map_err(|invalid| remofile::Error::Local(invalid.into()))?;
-                Ok(RemoteSource { name, ..source })
-            };
-            let sources = sources.into_iter().map(find).collect::<Result<Vec<_>, _>>()?;
-            client.download(&sources, &destination, &options, &mut interest.monitor(caller, &own))
-        };
+        let sources = BelowBase { base, sources };
+        let body = downloading(sources, destination, settings.transfer(), interest, limits.clone());
         self.answer_as(py, limits, None, body, |py, report| Report::of(py, report, 0)?.into_py_any(py))
     }
 
@@ -289,21 +255,13 @@ impl NativeClient {
         timeout: Option<u64>,
         interrupt: Option<&PyInterrupt>,
     ) -> PyResult<Py<PyAny>> {
-        let options = settings.sync();
         let limits = CallLimits::new(timeout, interrupt).unless_stalled(interest.stall_timeout());
-        let own = limits.clone();
         let about = path.clone();
-        let body = move |client: &mut Client, caller: &Arc<Caller>| {
-            client.set_chunk_size(interest.chosen_chunk())?;
-            let (path, mut monitor) = (remote(&path)?, interest.monitor(caller, &own));
-            match is_upload {
-                true => synchronize_upload(client, &local, &path, &options, &mut monitor),
-                false => synchronize_download(client, &path, &local, &options, &mut monitor),
-            }
-        };
+        let directories = Directories { is_upload, local, remote: path };
+        let body = synchronizing(directories, settings.sync(), interest, limits.clone());
         self.answer_as(py, limits, Some(&about), body, |py, report| {
-            let deleted = report.plan.steps.iter().filter(|step| matches!(step.action, Action::Delete { .. })).count();
-            Report::of(py, report.transfer, deleted as u64)?.into_py_any(py)
+            let deleted = deleted(&report);
+            Report::of(py, report.transfer, deleted)?.into_py_any(py)
         })
     }
 

@@ -5,6 +5,7 @@ use crate::errors::{errno, to_python};
 use crate::interrupt::PyInterrupt;
 use crate::limits::CallLimits;
 use crate::making::told_whole;
+use crate::place::{Place, is_closed};
 use crate::pool::{Pool, Turn};
 use pyo3::IntoPyObjectExt;
 use pyo3::exceptions::{PyOSError, PyValueError};
@@ -12,11 +13,8 @@ use pyo3::prelude::*;
 use pyo3::types::PyBytes;
 use remofile::{Error, OpenOptions, RemoteFile, Wait};
 use std::io::{ErrorKind, Read, Seek, SeekFrom, Write};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
-
-/// The interval at which a call that waits for another one of its file looks whether it is to end.
-const STEP: Duration = Duration::from_millis(50);
 
 #[pyclass(frozen, module = "remofile._remofile")]
 pub(crate) struct NativeFile {
@@ -38,26 +36,6 @@ pub(crate) struct Manner {
     follows: bool,
 }
 
-/// The place of one file, of which one call at a time has it.
-struct Place {
-    state: Mutex<State>,
-    is_left: Condvar,
-}
-
-enum State {
-    Free(Box<RemoteFile>),
-    InUse,
-    /// The file is to be aborted when the call that uses it is over.
-    Aborted,
-    Closed,
-}
-
-/// A file in use. It goes back to its place.
-struct InUse<'a> {
-    place: &'a Place,
-    file: Option<Box<RemoteFile>>,
-}
-
 impl Manner {
     /// Returns the manner of a mode of `open`.
     pub(crate) fn of(mode: &str, follows: bool) -> Self {
@@ -65,84 +43,7 @@ impl Manner {
     }
 }
 
-impl Place {
-    fn lock(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// Waits until no other call uses the file, as long as `check` does not fail.
-    fn take(&self, check: impl Fn() -> Result<(), Error>) -> Result<InUse<'_>, Error> {
-        let mut state = self.lock();
-        loop {
-            match std::mem::replace(&mut *state, State::InUse) {
-                State::Free(file) => return Ok(InUse { place: self, file: Some(file) }),
-                State::InUse => {}
-                closed @ (State::Closed | State::Aborted) => {
-                    *state = closed;
-                    return Err(CLOSED);
-                }
-            }
-            check()?;
-            state = self.is_left.wait_timeout(state, STEP).unwrap_or_else(PoisonError::into_inner).0;
-        }
-    }
-}
-
-impl Place {
-    /// Returns the bytes that were read ahead, if that is enough and nobody uses the file.
-    fn read_here(&self, wanted: usize, most: usize) -> Option<Result<Vec<u8>, Error>> {
-        match &mut *self.state.try_lock().ok()? {
-            State::Free(file) if file.buffered() >= wanted.max(1) => Some(file.read_ahead(wanted, most)),
-            _ => None,
-        }
-    }
-
-    fn abort(&self) {
-        let mut state = self.lock();
-        match std::mem::replace(&mut *state, State::Closed) {
-            State::Free(file) => {
-                drop(state);
-                file.abort();
-            }
-            State::InUse | State::Aborted => *state = State::Aborted,
-            State::Closed => {}
-        }
-    }
-}
-
-impl InUse<'_> {
-    fn file(&mut self) -> Result<&mut RemoteFile, Error> {
-        self.file.as_deref_mut().ok_or(CLOSED)
-    }
-}
-
-impl Drop for InUse<'_> {
-    fn drop(&mut self) {
-        let mut state = self.place.lock();
-        let file = self.file.take();
-        let aborted = match (&*state, file) {
-            (State::Aborted, file) => {
-                *state = State::Closed;
-                file
-            }
-            (_, Some(file)) => {
-                *state = State::Free(file);
-                None
-            }
-            (_, None) => {
-                *state = State::Closed;
-                None
-            }
-        };
-        drop(state);
-        self.place.is_left.notify_all();
-        if let Some(file) = aborted {
-            file.abort();
-        }
-    }
-}
-
-const CLOSED: Error = Error::Usage("I/O operation on closed file");
+impl Place {}
 
 /// Reads the mode of `open`: one of `r`, `w`, `a`, `x`, and perhaps `+`.
 pub(crate) fn options(mode: &str, strict: bool, follow: bool) -> PyResult<OpenOptions> {
@@ -168,8 +69,7 @@ impl NativeFile {
         wait: Wait,
         manner: Manner,
     ) -> Self {
-        let place = Place { state: Mutex::new(State::Free(Box::new(file))), is_left: Condvar::new() };
-        Self { place: Arc::new(place), pool, timeout, wait, manner, process: std::process::id() }
+        Self { place: Arc::new(Place::new(file)), pool, timeout, wait, manner, process: std::process::id() }
     }
 
     fn is_inherited(&self) -> bool {
@@ -263,10 +163,6 @@ impl Drop for NativeFile {
             std::mem::forget(Arc::clone(&self.place));
         }
     }
-}
-
-fn is_closed(what: &str) -> bool {
-    matches!(CLOSED, Error::Usage(closed) if closed == what)
 }
 
 /// The library's own error, which its traits carry.

@@ -60,3 +60,8 @@ pub(crate) fn hashes(client: &mut Client, path: &RemotePath, algorithm: HashAlgo
 pub(crate) fn disk_usage(client: &mut Client, path: &RemotePath) -> Result<(u64, u64, u64), Error> {
     client.disk_space(path).map(|space| (space.size, space.used, space.free))
 }
+
+/// Returns the bytes that are used, that may be, and that are left.
+pub(crate) fn usage(client: &mut Client) -> Result<(Option<u64>, Option<u64>, Option<u64>), Error> {
+    client.usage().map(|usage| (usage.used, usage.quota, usage.free()))
+}

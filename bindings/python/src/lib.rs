@@ -22,6 +22,7 @@ mod logging;
 mod mailbox;
 mod making;
 mod monitor;
+mod place;
 mod pool;
 mod reading;
 mod relaying;
@@ -30,6 +31,7 @@ mod secrets;
 mod server;
 mod tokens;
 mod transfer;
+mod transferring;
 
 use pyo3::prelude::*;
 

@@ -3,9 +3,26 @@
 use crate::callbacks::{Callbacks, WaitingCall};
 use crate::interrupt::{Parked, PyInterrupt};
 use crate::mailbox::Reply;
-use remofile::{Error, Interrupt};
+use pyo3::exceptions::PyValueError;
+use pyo3::prelude::*;
+use remofile::{Error, Interrupt, Wait};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
+
+/// Returns the wait for what others use that so many seconds mean; without them it is the usual one.
+///
+/// # Errors
+/// `ValueError` if it is no number of seconds.
+pub(crate) fn wait_of(seconds: Option<f64>) -> PyResult<Wait> {
+    Ok(match seconds {
+        None => Wait::default(),
+        Some(0.0) => Wait::No,
+        Some(seconds) if seconds < 0.0 || seconds.is_nan() => {
+            return Err(PyValueError::new_err("wait must be a number of seconds, 0 or more"));
+        }
+        Some(seconds) => Duration::try_from_secs_f64(seconds).map_or(Wait::Forever, Wait::For),
+    })
+}
 
 /// The limits of one call.
 #[derive(Clone)]

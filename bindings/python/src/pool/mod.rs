@@ -5,6 +5,7 @@
 //! interpreter, so none is in its way when it ends.
 
 mod queue;
+mod ticket;
 
 use crate::callbacks::{MadeTurn, WaitingCall, outlast};
 use crate::limits::CallLimits;
@@ -14,8 +15,8 @@ use std::collections::VecDeque;
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
-use std::thread::Thread;
 use std::time::Duration;
+use ticket::Ticket;
 
 /// The work of a call, for a worker: it is given its turn, or the reason why it gets none.
 pub(crate) type Work = Box<dyn FnOnce(Result<Turn, Error>) + Send>;
@@ -53,12 +54,6 @@ struct State {
 enum Waiter {
     Job(Work),
     Thread(Arc<Ticket>),
-}
-
-/// The place in the queue of a thread that waits for its turn.
-struct Ticket {
-    grant: Mutex<Option<Grant>>,
-    thread: Thread,
 }
 
 /// The right to make a call now. It ends when this is dropped.
@@ -177,16 +172,6 @@ impl Drop for Pool {
         }
         self.0.lock().is_closed = true;
         self.0.has_work.notify_all();
-    }
-}
-
-impl Ticket {
-    fn new() -> Arc<Self> {
-        Arc::new(Self { grant: Mutex::new(None), thread: std::thread::current() })
-    }
-
-    fn take(&self) -> Option<Grant> {
-        self.grant.lock().unwrap_or_else(PoisonError::into_inner).take()
     }
 }
 

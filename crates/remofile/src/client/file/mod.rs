@@ -104,7 +104,7 @@ impl RemoteFile {
         self.position
     }
 
-    /// Sets timeout, lease wait and interrupt of later calls of this file, as [`Client::set_limits`] does for a client.
+    /// Sets timeout, lease wait and interrupt of later calls of this file, as [`Client::set_limits`](crate::Client::set_limits) does for a client.
     pub fn set_limits(&mut self, timeout: Option<Duration>, wait: Wait, interrupt: Interrupt) {
         match &mut self.inner {
             Inner::InPlace(file) => file.client().set_limits(timeout, wait, interrupt),
@@ -114,7 +114,7 @@ impl RemoteFile {
         }
     }
 
-    /// Sets how many calls of siblings wait for later calls of this file, as [`Client::set_waited_by`] does for a client.
+    /// Sets how many calls of siblings wait for later calls of this file, as [`Client::set_waited_by`](crate::Client::set_waited_by) does for a client.
     pub fn set_waited_by(&mut self, calls: usize) {
         match &mut self.inner {
             Inner::InPlace(file) => file.client().set_waited_by(calls),
@@ -125,7 +125,7 @@ impl RemoteFile {
     }
 
     /// Sets the function that receives the holders of the lease that later calls of this file wait for, as
-    /// [`Client::set_on_waiting`] does for a client.
+    /// [`Client::set_on_waiting`](crate::Client::set_on_waiting) does for a client.
     pub fn set_on_waiting(&mut self, on_waiting: OnWaiting) {
         match &mut self.inner {
             Inner::InPlace(file) => file.client().set_on_waiting(on_waiting),

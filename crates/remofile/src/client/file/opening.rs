@@ -19,7 +19,7 @@ impl Client {
     /// Links are followed inside the root directory; one that leads out is neither followed nor replaced.
     ///
     /// # Errors
-    /// [`Error::Usage`] for options that contradict each other; `not-found`, `not-a-file`, `already-exists`,
+    /// [`Error::Usage`](crate::Error::Usage) for options that contradict each other; `not-found`, `not-a-file`, `already-exists`,
     /// `permission-denied`, `read-only`, ...; `unsupported` if the server cannot do it: one of protocol 1 has only files
     /// that are read or created.
     ///

@@ -45,18 +45,19 @@ pub fn main() -> ExitCode {
 
 fn run(raw: Vec<OsString>) -> failed::Result<Exit> {
     let is_profile = settings::is_profile_in(&raw);
+    let typed = raw.clone();
     let raw = args::in_order(raw, &is_profile)?;
     let complete = settings::complete(raw.clone())?;
     match args::parse(&complete.raw) {
         Ok(arguments) => secret::hide_token(&raw, &arguments)
             .and_then(|()| commands::run(arguments, complete.token))
-            .map_err(|failed| usage::with_hint(&raw, failed)),
+            .map_err(|failed| usage::with_wait(&typed, usage::with_hint(&raw, failed))),
         Err(error) if usage::is_answer(&error) => answer(&error),
         Err(error) if usage::is_help(&error) && !usage::wants_json(&raw) => {
             let _ = error.print();
             Ok(Exit::Usage)
         }
-        Err(error) => Err(usage::explain(&raw, &error)),
+        Err(error) => Err(usage::with_wait(&typed, usage::explain(&raw, &error))),
     }
 }
 

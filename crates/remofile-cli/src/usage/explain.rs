@@ -126,10 +126,11 @@ fn unknown_argument(line: &Line<'_>, error: &clap::Error) -> String {
     }
     let mut similar = line.long_options();
     if similar.iter().any(|name| *name == option) {
-        return format!(
-            "'{option}' is no option behind '--': write '{command}' with it in front of that ({})",
-            line.see_help()
-        );
+        let place = match line.words.iter().any(|word| word == "--") {
+            true => format!("'{option}' is no option behind '--': write '{command}' with it in front of that"),
+            false => format!("'{option}' is an option of '{command}': write it behind that"),
+        };
+        return format!("{place} ({})", line.see_help());
     }
     similar.retain(|name| looks_alike(option, name));
     similar.truncate(MOST_SIMILAR);
@@ -210,6 +211,7 @@ mod tests {
             ("rmf upload --progess a /", &["no option '--progess'", "did you mean '--progress'"]),
             ("rmf --jsn ls", &["did you mean '--json'"]),
             ("rmf token add -- a --tokens f", &["'--tokens' is no option behind '--'"]),
+            ("rmf token --tokens f add a", &["'--tokens' is an option of 'remofile token add': write it behind"]),
             ("rmf --token", &["'remofile' has no option '--token' ("]),
             ("rmf upload -Y a", &["'remofile upload' has no option '-Y'", "'remofile upload --help'"]),
             ("rmf upload  /", &["'PATH' is empty", "not set"]),

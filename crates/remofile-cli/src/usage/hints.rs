@@ -38,20 +38,6 @@ pub(crate) fn with_hint(raw: &[OsString], failed: Failed) -> Failed {
             let told = format!("{source}; '{hostname}:/path' is a path at the server of the profile of this name");
             Failed::Library(Error::Resolve { hostname, source: io::Error::new(source.kind(), told) })
         }
-        Failed::Library(Error::Connect { address, source }) => {
-            let is_port = |wait: &&str| address.rsplit_once(':').is_some_and(|(_, port)| port == *wait);
-            let told = wait_behind(&line).filter(is_port).map(|wait| {
-                format!(
-                    "{}; the time of '--wait' is behind an equals sign: '--wait={wait}'",
-                    without_number(&source.to_string())
-                )
-            });
-            let source = match told {
-                Some(told) => io::Error::new(source.kind(), told),
-                None => source,
-            };
-            Failed::Library(Error::Connect { address, source })
-        }
         Failed::File { path, source } => match of_file(&line, &program, &path) {
             Some(advice) => {
                 let told = join(&without_number(&source.to_string()), Some(&advice));
@@ -68,16 +54,6 @@ fn of_file(line: &Line<'_>, program: &Command, path: &str) -> Option<String> {
     let is_page = || line.names.first() == Some(&"man") && program.find_subcommand(path).is_some();
     let page = || format!("it is the directory to write pages into; 'remofile help {path}' tells of the command");
     option_of(line, path).map(|option| format!("it is the FILE of '{option}'")).or_else(|| is_page().then(page))
-}
-
-/// Returns the word behind a `--wait`, which is no value of it: it may have been meant for one.
-fn wait_behind<'a>(line: &Line<'a>) -> Option<&'a str> {
-    let at = line.words.iter().position(|word| word == "--wait")?;
-    line.words.get(at + 1)?.to_str()
-}
-
-fn is_time(text: &str) -> bool {
-    text.starts_with(|digit: char| digit.is_ascii_digit())
 }
 
 fn operands<'a>(line: &Line<'a>) -> impl Iterator<Item = &'a str> {
@@ -112,11 +88,6 @@ fn of_failure(line: &Line<'_>, failure: &Failure) -> Option<String> {
     }
     let is_it = |operand: &&str| path.strip_prefix('/') == Some(operand.trim_end_matches('/'));
     let is_missing = matches!(failure.code, ErrorCode::NotFound | ErrorCode::InvalidName);
-    if failure.code == ErrorCode::NotFound
-        && let Some(wait) = wait_behind(line).filter(|wait| path.strip_prefix('/') == Some(*wait) && is_time(wait))
-    {
-        return Some(format!("the time of '--wait' is behind an equals sign: '--wait={wait}'"));
-    }
     if let Some(hint) = operands(line).find(is_it).and_then(hint).filter(|_| is_missing) {
         return Some(hint);
     }
@@ -212,7 +183,6 @@ mod tests {
             ("rmf mv /a/f /b", "/a/f", "'remofile list /a'"),
             ("rmf mv nas:a/f nas:a/g", "/a/f", "'remofile list /a'"),
             ("rmf cat /f", "/f", "'remofile list /'"),
-            ("rmf ls --wait 5 nas:", "/5", "'--wait=5'"),
         ] {
             let message = told(line, path);
             assert!(message.contains(part), "{line}: {message}");
@@ -225,16 +195,6 @@ mod tests {
         let failed = Failed::Library(Failure::new(ErrorCode::CrossDevice).at("/disk/a").into());
         let message = with_hint(&raw, failed).message();
         assert!(message.contains("'remofile copy -a'") && message.contains("'remofile remove -r'"), "{message}");
-    }
-
-    #[test]
-    fn a_time_that_was_taken_for_the_port_is_told_how_to_be_written() {
-        for (line, is_told) in [("rmf ls / --wait 5", true), ("rmf ls / --wait 6 5", false), ("rmf ls / 5", false)] {
-            let raw: Vec<OsString> = line.split(' ').map(OsString::from).collect();
-            let source = io::ErrorKind::ConnectionRefused.into();
-            let failed = Failed::Library(Error::Connect { address: "h:5".to_owned(), source });
-            assert_eq!(with_hint(&raw, failed).message().contains("'--wait=5'"), is_told, "{line}");
-        }
     }
 
     #[test]

@@ -3,6 +3,7 @@
 use super::proof::Doubt;
 use crate::exit::Exit;
 use crate::failed::Failed;
+use crate::output::text::shell_word;
 use std::path::Path;
 
 fn failed(kind: &'static str, path: &Path, message: String) -> Failed {
@@ -43,10 +44,10 @@ pub(super) fn stale(path: &Path, whose: &str) -> Failed {
 
 /// A server lives.
 pub(super) fn already_running(path: &Path, process: u32) -> Failed {
-    let message = format!(
-        "a server runs already: process {process}, according to {} (end it with 'remofile stop')",
-        path.display()
-    );
+    let shown = path.display().to_string();
+    // Without the option another server would be ended.
+    let stop = format!("remofile stop --pidfile {}", shell_word(&shown));
+    let message = format!("a server runs already: process {process}, according to {shown} (end it with: {stop})");
     failed("already-running", path, message)
 }
 

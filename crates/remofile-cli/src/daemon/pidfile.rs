@@ -229,6 +229,8 @@ mod tests {
         let _first = Pidfile::claim(&path).unwrap();
         let failed = Pidfile::claim(&path).unwrap_err();
         assert_eq!(failed.kind(), "already-running");
+        let stop = format!("remofile stop --pidfile {}", failed.path().unwrap());
+        assert!(failed.message().contains(&stop), "{}", failed.message());
         assert!(failed.message().contains(&std::process::id().to_string()));
         assert_eq!(Running::find(&path).unwrap().process, std::process::id());
     }

@@ -2,7 +2,7 @@
 
 use super::count::Count;
 use super::sink::{EventsTo, Sink};
-use crate::failed::Result;
+use crate::failed::{Result, without_number};
 use crate::output::json::{self, Object};
 use crate::output::plan::{self, Counts};
 use remofile::protocol::wire::Failure;
@@ -47,7 +47,7 @@ impl Events {
 
     pub(super) fn retrying(&mut self, error: &Error, (attempt, of): (u32, u32), pause: Duration) {
         let pause = u64::try_from(pause.as_millis()).unwrap_or(u64::MAX);
-        let (kind, message) = (error.kind(), error.to_string());
+        let (kind, message) = (error.kind(), without_number(&error.to_string()));
         let object = json!({"event": "retrying", "kind": kind, "message": message, "attempt": attempt, "of": of,
             "pause_ms": pause});
         self.write(&object);

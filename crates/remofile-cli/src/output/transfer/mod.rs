@@ -285,7 +285,7 @@ fn what_happened(error: &Error) -> String {
             "the server has lost its coordinator".to_owned()
         }
         Error::Refused(refusal @ Refusal::ShuttingDown) => refusal.to_string(),
-        other => other.to_string(),
+        other => without_number(&other.to_string()),
     }
 }
 
@@ -324,6 +324,9 @@ mod tests {
         assert_eq!(what_happened(&lost), "the connection was lost (broken pipe)");
         let reset = Error::ConnectionLost(std::io::Error::from(rustix::io::Errno::CONNRESET));
         assert_eq!(what_happened(&reset), "the connection was lost (Connection reset by peer)");
+        let source = rustix::io::Errno::CONNREFUSED.into();
+        let unreachable = what_happened(&Error::Connect { address: "a:1".to_owned(), source });
+        assert!(unreachable.contains("a:1: Connection refused") && !unreachable.contains("os error"), "{unreachable}");
     }
 
     #[test]

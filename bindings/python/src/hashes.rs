@@ -61,7 +61,10 @@ pub(crate) fn disk_usage(client: &mut Client, path: &RemotePath) -> Result<(u64,
     client.disk_space(path).map(|space| (space.size, space.used, space.free))
 }
 
-/// Returns the bytes that are used, that may be, and that are left.
-pub(crate) fn usage(client: &mut Client) -> Result<(Option<u64>, Option<u64>, Option<u64>), Error> {
+/// The bytes that are used, that may be, and that are left, as far as they are known.
+type Usage = (Option<u64>, Option<u64>, Option<u64>);
+
+/// Returns what is used of the room that a token has.
+pub(crate) fn usage(client: &mut Client) -> Result<Usage, Error> {
     client.usage().map(|usage| (usage.used, usage.quota, usage.free()))
 }

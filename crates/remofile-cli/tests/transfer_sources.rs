@@ -203,6 +203,18 @@ fn links_are_passed_over_with_a_message() {
 }
 
 #[test]
+fn links_in_a_circle_are_told_as_such_and_not_by_a_number_of_the_system() {
+    let pair = Pair::new();
+    symlink("b", pair.local("a")).unwrap();
+    symlink("a", pair.local("b")).unwrap();
+    for line in ["upload a /", "upload -r a /", "upload a/x /", "upload --links follow a /"] {
+        let said = pair.run(line);
+        assert!(said.stderr.contains("form a loop") && !said.stderr.contains("os error"), "{line}: {said:?}");
+        said.fails(1);
+    }
+}
+
+#[test]
 fn links_are_followed_or_copied() {
     let pair = Pair::new();
     plant(pair.local.path(), &["tree/a"]);

@@ -1,13 +1,12 @@
 //! From a path on this machine to a store that holds it.
 
 use super::boot::place_of;
-use super::{LocalStore, Store, StoreOptions, StoreResult};
+use super::{LocalStore, Store, StoreOptions, StoreResult, io_failure};
 use remofile_protocol::handshake::Place;
 use remofile_protocol::path::{FileName, NameRule, RemotePath, to_encoded_name};
 use remofile_protocol::wire::{Entry, ErrorCode, Failure, Kind, Timestamp};
 use std::ffi::OsStr;
 use std::fs::Metadata;
-use std::io;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
@@ -100,15 +99,6 @@ fn name_in_paths(name: &OsStr, encoding: Option<NameRule>) -> StoreResult<FileNa
         Some(rule) => to_encoded_name(name.as_bytes(), rule)?,
         None => FileName::from_bytes(name.as_bytes())?,
     })
-}
-
-fn io_failure(error: &io::Error) -> Failure {
-    match error.kind() {
-        io::ErrorKind::NotFound => ErrorCode::NotFound.into(),
-        io::ErrorKind::PermissionDenied => ErrorCode::PermissionDenied.into(),
-        io::ErrorKind::NotADirectory => ErrorCode::NotADirectory.into(),
-        _ => Failure::new(ErrorCode::Other).because(error),
-    }
 }
 
 /// Makes a local directory, whose parent exists.

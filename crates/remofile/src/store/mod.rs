@@ -57,6 +57,7 @@ pub use durable::{DurableStore, FlushMark, Fsync};
 pub use fence::Fence;
 pub use follow::{FollowLinks, Scope, Scopes};
 pub use given::{Given, Refused};
+pub(crate) use local::io_failure;
 pub use local::{LocalStore, StoreOptions};
 pub use locate::{Located, Locator, exists, locate, locate_encoded, make_local_directory, places};
 pub use memory::{MemoryOptions, MemoryStore};

@@ -8,6 +8,7 @@ use crate::client::transfer::stream::StreamSink;
 use crate::client::{Client, TransferOptions, TransferReport};
 use crate::error::{Error, Result};
 use crate::monitor::{Event, Monitor};
+use crate::store::io_failure;
 use crate::transfer::Decompressor;
 use remofile_protocol::digest::Digester;
 use remofile_protocol::path::RemotePath;
@@ -56,7 +57,7 @@ impl Client {
         self.end_lanes();
         let StreamDownload { sink, report, progress, monitor, .. } = handler;
         called?;
-        sink.finish().map_err(|error| write_failed(&error))?;
+        sink.finish().map_err(|error| Error::Local(io_failure(&error)))?;
         match progress {
             StreamProgress::Complete => {
                 let name = source.file_name().map(|name| name.to_string()).unwrap_or_default();
@@ -70,14 +71,6 @@ impl Client {
             }
         }
     }
-}
-
-fn write_failed(error: &std::io::Error) -> Error {
-    let code = match error.kind() {
-        std::io::ErrorKind::StorageFull => ErrorCode::NoSpace,
-        _ => ErrorCode::Other,
-    };
-    Error::Local(Failure::new(code).because(error))
 }
 
 struct StreamDownload<'a> {
@@ -165,7 +158,7 @@ impl Handler for StreamDownload<'_> {
 
     fn produce(&mut self, call: &mut OngoingCall<'_>) -> Result<Produced> {
         match self.sink.consumed() {
-            Err(error) => Err(write_failed(&error)),
+            Err(error) => Err(Error::Local(io_failure(&error))),
             Ok(0) => Ok(Produced::Nothing),
             Ok(bytes) => {
                 call.machine.consumed(call.operation, bytes);

@@ -12,6 +12,11 @@ pub(super) fn failure(errno: Errno) -> Failure {
     }
 }
 
+/// Returns the failure for an error of the standard library, which most often is one of a system call.
+pub(crate) fn io_failure(error: &std::io::Error) -> Failure {
+    Errno::from_io_error(error).map_or_else(|| Failure::new(ErrorCode::Other).because(error), failure)
+}
+
 /// Returns the failure for an error of a call that makes a new name: a directory in the way is a name that is
 /// taken.
 pub(super) fn naming_failure(errno: Errno) -> Failure {
@@ -65,6 +70,15 @@ mod tests {
         assert!(failure(Errno::IO).detail.is_some());
         assert_eq!(failure(Errno::BUSY).code, ErrorCode::Other);
         assert!(failure(Errno::BUSY).detail.is_some());
+    }
+
+    #[test]
+    fn an_error_of_the_standard_library_is_told_as_that_of_its_call() {
+        for errno in [Errno::LOOP, Errno::NOSPC, Errno::DQUOT, Errno::NOTDIR, Errno::BUSY] {
+            assert_eq!(io_failure(&errno.into()), failure(errno));
+        }
+        let other = io_failure(&std::io::Error::other("its words"));
+        assert_eq!((other.code, other.detail.as_deref()), (ErrorCode::Other, Some("its words")));
     }
 
     #[test]

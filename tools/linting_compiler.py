@@ -14,10 +14,8 @@ import tempfile
 from pathlib import Path
 
 LINTS = ["-D", "warnings"]
-# Arguments of rustc with a value that rustdoc takes as well.
-SHARED = ("--crate-name", "--crate-type", "--edition", "--cfg", "--check-cfg", "--extern", "-L", "--error-format", "--json")
-# Those that say what to generate, and where.
-OF_CODE = ("--emit", "--out-dir", "-C", "--codegen", "--target-dir", "-o")
+# Arguments of rustc, each with a value, that say what to generate, and where. rustdoc takes all others that cargo gives.
+OF_CODE = ("--emit", "--out-dir", "-C", "--codegen", "-o")
 
 
 def documents(arguments):
@@ -28,6 +26,7 @@ def documents(arguments):
 
 
 def values(arguments, option):
+    """Returns the values of an option, which stand behind it or behind its equals sign."""
     following = zip(arguments, arguments[1:])
     return [value for name, value in following if name == option] + [
         argument.partition("=")[2] for argument in arguments if argument.startswith(f"{option}=")
@@ -42,8 +41,6 @@ def for_rustdoc(arguments):
             continue
         if argument in OF_CODE:
             next(rest)
-        elif argument in SHARED:
-            kept += [argument, next(rest)]
         else:
             kept.append(argument)
     return kept
@@ -55,6 +52,7 @@ def run(command):
 
 
 def document(rustc, arguments):
+    """Has rustdoc read a library, and returns its status. Nobody wants the pages."""
     rustdoc = str(Path(rustc).with_name("rustdoc")) if os.sep in rustc else "rustdoc"
     with tempfile.TemporaryDirectory(prefix="remofile-doc-") as pages:
         return run([rustdoc, *for_rustdoc(arguments), *LINTS, "--out-dir", pages])

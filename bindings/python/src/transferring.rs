@@ -1,4 +1,4 @@
-//! The calls that move files: what each of them does with its client.
+//! The bodies of the calls that move files: what each does with its client.
 
 use crate::call::Caller;
 use crate::limits::CallLimits;
@@ -25,6 +25,7 @@ pub(crate) struct Directories {
     pub(crate) remote: String,
 }
 
+/// Returns the body of a call that uploads.
 pub(crate) fn uploading(
     sources: Vec<LocalSource>,
     destination: String,
@@ -38,6 +39,7 @@ pub(crate) fn uploading(
     }
 }
 
+/// Returns the body of a call that downloads.
 pub(crate) fn downloading(
     BelowBase { base, sources }: BelowBase,
     destination: PathBuf,
@@ -58,6 +60,7 @@ pub(crate) fn downloading(
     }
 }
 
+/// Returns the body of a call that makes one directory like another one.
 pub(crate) fn synchronizing(
     Directories { is_upload, local, remote: path }: Directories,
     options: SyncOptions,

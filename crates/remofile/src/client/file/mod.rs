@@ -104,7 +104,8 @@ impl RemoteFile {
         self.position
     }
 
-    /// Sets timeout, lease wait and interrupt of later calls of this file, as [`Client::set_limits`](crate::Client::set_limits) does for a client.
+    /// Sets timeout, lease wait and interrupt of later calls of this file, as
+    /// [`Client::set_limits`](crate::Client::set_limits) does for a client.
     pub fn set_limits(&mut self, timeout: Option<Duration>, wait: Wait, interrupt: Interrupt) {
         match &mut self.inner {
             Inner::InPlace(file) => file.client().set_limits(timeout, wait, interrupt),
@@ -114,7 +115,8 @@ impl RemoteFile {
         }
     }
 
-    /// Sets how many calls of siblings wait for later calls of this file, as [`Client::set_waited_by`](crate::Client::set_waited_by) does for a client.
+    /// Sets how many calls of siblings wait for later calls of this file, as
+    /// [`Client::set_waited_by`](crate::Client::set_waited_by) does for a client.
     pub fn set_waited_by(&mut self, calls: usize) {
         match &mut self.inner {
             Inner::InPlace(file) => file.client().set_waited_by(calls),

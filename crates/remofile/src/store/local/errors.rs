@@ -14,7 +14,12 @@ pub(super) fn failure(errno: Errno) -> Failure {
 
 /// Returns the failure for an error of the standard library, which most often is one of a system call.
 pub(crate) fn io_failure(error: &std::io::Error) -> Failure {
-    Errno::from_io_error(error).map_or_else(|| Failure::new(ErrorCode::Other).because(error), failure)
+    match (Errno::from_io_error(error), error.kind()) {
+        (Some(errno), _) => failure(errno),
+        // A program's own writer has no number to tell.
+        (None, std::io::ErrorKind::StorageFull) => Failure::new(ErrorCode::NoSpace).because(error),
+        (None, _) => Failure::new(ErrorCode::Other).because(error),
+    }
 }
 
 /// Returns the failure for an error of a call that makes a new name: a directory in the way is a name that is
@@ -77,6 +82,7 @@ mod tests {
         for errno in [Errno::LOOP, Errno::NOSPC, Errno::DQUOT, Errno::NOTDIR, Errno::BUSY] {
             assert_eq!(io_failure(&errno.into()), failure(errno));
         }
+        assert_eq!(io_failure(&std::io::ErrorKind::StorageFull.into()).code, ErrorCode::NoSpace);
         let other = io_failure(&std::io::Error::other("its words"));
         assert_eq!((other.code, other.detail.as_deref()), (ErrorCode::Other, Some("its words")));
     }
